@@ -1,0 +1,28 @@
+"""The explicit list of commands, in the order of the help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari_bayesseg.cli.demo import demo
+from napari_bayesseg.cli.doctor import doctor
+from napari_bayesseg.cli.export import export
+from napari_bayesseg.cli.import_probabilities import import_probabilities
+from napari_bayesseg.cli.models import models
+from napari_bayesseg.cli.predict import predict
+from napari_bayesseg.cli.regions import regions
+from napari_bayesseg.cli.train import train
+
+__all__ = ["COMMANDS"]
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "demo": demo,
+    "models": models,
+    "predict": predict,
+    "import-probabilities": import_probabilities,
+    "regions": regions,
+    "export": export,
+    "train": train,
+    "doctor": doctor,
+}

@@ -1,0 +1,74 @@
+"""What commands say: plain lines or JSON on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from napari_bayesseg.inference.estimate import RunEstimate
+from napari_bayesseg.inference.predict import RunHooks
+from napari_bayesseg.inference.serial_runner import RunProgress
+
+__all__ = ["progress_bar", "run_hooks", "say", "write_json"]
+
+
+def say(text: str) -> None:
+    """Print a line for people on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def write_json(values: Mapping[str, Any]) -> None:
+    """Print one JSON object on standard output; NaN becomes null."""
+    sys.stdout.write(json.dumps(_finite(values), indent=2, ensure_ascii=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    if isinstance(value, float) and value != value:
+        return None
+    return value
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[Callable[[float, str], None]]:
+    """Show a bar on standard error; call the function with a share from 0 to 1 and a text."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[detail]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
+        task = bar.add_task(description, total=1.0, detail="")
+        yield lambda share, detail: bar.update(task, completed=share, detail=detail)
+
+
+@contextmanager
+def run_hooks(description: str) -> Iterator[RunHooks]:
+    """Show estimate, progress and time left of a run."""
+
+    def estimated(estimate: RunEstimate) -> None:
+        sys.stderr.write(f"{description}: {estimate}\n")
+
+    with progress_bar(description) as update:
+
+        def progress(now: RunProgress) -> None:
+            part = 0.0 if now.block else now.draws_done / now.num_samples
+            update(
+                (now.blocks_done + part) / max(now.num_blocks, 1),
+                f"block {min(now.blocks_done + 1, now.num_blocks)} of {now.num_blocks}, "
+                f"draw {now.draws_done} of {now.num_samples}",
+            )
+
+        yield RunHooks(estimated=estimated, progress=progress)

@@ -1,0 +1,78 @@
+"""``napari-bayesseg predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from napari_bayesseg.cli import options
+from napari_bayesseg.cli.output import run_hooks, say, write_json
+from napari_bayesseg.inference import predict as inference
+from napari_bayesseg.inference.result import Result
+
+__all__ = ["predict"]
+
+
+def predict(
+    scan: Annotated[str, Parameter(help="File or folder: TIFF, OME-Zarr or NIfTI")],
+    /,
+    *,
+    model: Annotated[str, Parameter(help="Shipped or local model name, or a model folder")],
+    out: Annotated[Path, Parameter(help="Result store to write or continue, *.zarr")],
+    num_samples: options.NumSamples = options.default("num_samples"),
+    seed: options.Seed = options.default("seed"),
+    roi: options.RoiText = None,
+    block_shape: options.BlockShape = None,
+    memory: options.Memory = "4GB",
+    device: options.Device = "auto",
+    axes: Annotated[
+        str | None,
+        Parameter(help="One letter or digit an axis where they can't be told, e.g. 1ZYX"),
+    ] = None,
+    measures: options.Measures = None,
+    overwrite: options.Overwrite = False,
+    json: options.JsonOutput = False,
+) -> None:
+    """Segment a scan and map the uncertainty. The same command continues an interrupted run."""
+    with run_hooks(f"predict {Path(scan).name}") as hooks:
+        result = inference.predict(
+            scan,
+            model,
+            out,
+            num_samples=num_samples,
+            seed=seed,
+            roi=roi,
+            block_shape=block_shape,  # type: ignore[arg-type]  # the settings read the text
+            memory=memory,
+            device=device,
+            axes=axes,
+            measures=options.split_names(measures),
+            overwrite=overwrite,
+            hooks=hooks,
+        )
+    describe(result, as_json=json)
+
+
+def describe(result: Result, *, as_json: bool) -> None:
+    """Print what a result holds."""
+    entry = {
+        "result": str(result.path),
+        "run_id": result.record["run_id"],
+        "shape": list(result.spec.shape),
+        "spacing": list(result.geometry.spacing),
+        "unit": result.geometry.unit,
+        "classes": list(result.class_names),
+        "measures": list(result.measures),
+        "num_samples": result.settings.num_samples,
+        "block_shape": list(result.plan.block_shape),
+        "blocks": len(result.plan.blocks()),
+        "seconds": result.record.get("seconds"),
+    }
+    if as_json:
+        write_json(entry)
+        return
+    say(f"{result.path}: {entry['blocks']} blocks of {result.plan.block_shape} voxels")
+    say(f"classes: {', '.join(result.class_names)}")
+    say(f"measures: {', '.join(result.measures)}")

@@ -1,0 +1,65 @@
+"""``napari-bayesseg regions``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from napari_bayesseg.cli import options
+from napari_bayesseg.cli.output import say, write_json
+from napari_bayesseg.inference.result import load_result
+from napari_bayesseg.review.region_table import RegionTable, find_result_regions
+
+__all__ = ["regions", "summarise"]
+
+
+def regions(
+    result: Annotated[Path, Parameter(help="Result store, *.zarr")],
+    /,
+    *,
+    measure: Annotated[
+        str, Parameter(help="Uncertainty measure; the suffix _excess is what exceeds the usual")
+    ],
+    threshold: Annotated[float, Parameter(help="In the measure's unit; regions lie above it")],
+    out: Annotated[Path, Parameter(help="CSV file to write")],
+    max_extent: Annotated[
+        float | None,
+        Parameter(help="Larger regions are cut, in the scan's unit; default 32 voxels"),
+    ] = None,
+    min_volume: Annotated[
+        float | None, Parameter(help="Smaller regions are left out, in the scan's unit cubed")
+    ] = None,
+    json: options.JsonOutput = False,
+) -> None:
+    """List the regions above a threshold, the most expected error first."""
+    table = find_result_regions(
+        load_result(result), measure, threshold, max_extent=max_extent, min_volume=min_volume
+    )
+    table.write_csv(out)
+    if json:
+        write_json(
+            {
+                "file": str(out),
+                "measure": measure,
+                "threshold": threshold,
+                "regions": len(table.regions),
+                "expected_error_volume": table.expected_error_volume,
+                "boundary_uncertainty": table.boundary_uncertainty,
+                "unit": table.unit,
+            }
+        )
+    else:
+        say(f"{out}: {summarise(table)}")
+
+
+def summarise(table: RegionTable) -> str:
+    """Say in one line how much a table holds and what it leaves."""
+    seen = sum(region.expected_error_volume for region in table.regions)
+    share = 100 * seen / table.expected_error_volume if table.expected_error_volume else 0.0
+    return (
+        f"{len(table.regions)} regions above {table.threshold:g}; they hold {share:.0f} % of the "
+        f"expected error of {table.expected_error_volume:.4g} {table.unit}^3; the ordinary "
+        f"boundary is uncertain by +-{table.boundary_uncertainty:.2g} {table.unit}"
+    )

@@ -1,0 +1,1 @@
+"""Values that every floor shares: geometry, volumes, settings, seeds and errors."""

@@ -1,0 +1,1 @@
+"""Results judged and shown: pictures and scores."""

@@ -1,0 +1,1 @@
+"""What napari sees: readers, the sample, and how our values become layers."""

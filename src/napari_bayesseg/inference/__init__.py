@@ -1,0 +1,1 @@
+"""Volume and posterior in, result store out: block by block, exact, resumable."""

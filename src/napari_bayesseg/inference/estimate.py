@@ -1,0 +1,85 @@
+"""Time, memory and disk of a run, said before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.core.settings import InferenceSettings
+from napari_bayesseg.inference.plan import BASE_BYTES, Block, block_bytes
+from napari_bayesseg.io.result_store import StoreLayout
+from napari_bayesseg.posteriors.protocol import Posterior
+
+__all__ = ["RunEstimate", "estimate_run"]
+
+
+@dataclass(frozen=True)
+class RunEstimate:
+    """What a run will need.
+
+    Attributes
+    ----------
+    seconds : float
+        Of computing; 0 where nothing is computed.
+    memory_bytes : int
+        Peak of the process, with what the libraries take.
+    disk_bytes : int
+        Uncompressed size of the arrays that are still to be written.
+    """
+
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"about {_duration(self.seconds)}, {self.memory_bytes / 1e9:.1f} GB of memory, "
+            f"at most {self.disk_bytes / 1e9:.2f} GB of disk"
+        )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _operations_per_second(posterior: Posterior, shape: Index3) -> float:
+    """Time one draw of a small block on this machine, the second of two."""
+    side = [min(n, max(2 * s, 32)) for n, s in zip(shape, posterior.stride, strict=True)]
+    core = Roi((0, 0, 0), (side[0], side[1], side[2]))
+    operations = posterior.cost(core, shape).draw_operations
+    if operations == 0:
+        return float("inf")
+    features = posterior.prepare(core, shape, lambda roi: np.zeros(roi.shape, np.float32))
+    draw = posterior.draw(0, seed=0)
+    draw.probabilities(features)
+    started = perf_counter()
+    draw.probabilities(features)
+    return operations / (perf_counter() - started)
+
+
+def estimate_run(
+    posterior: Posterior,
+    blocks: Sequence[Block],
+    layout: StoreLayout,
+    settings: InferenceSettings,
+) -> RunEstimate:
+    """Estimate what the blocks will need; runs one small block to time this machine."""
+    shape, samples = layout.shape, settings.num_samples
+    operations, largest = 0.0, 0
+    for block in blocks:
+        cost = posterior.cost(block.core, shape)
+        operations += cost.fixed_operations + samples * cost.draw_operations
+        need = block_bytes(posterior, block.core, shape, samples, len(layout.measures))
+        largest = max(largest, need)
+    memory = min(BASE_BYTES + largest, max(settings.memory, BASE_BYTES))
+    seconds = operations / _operations_per_second(posterior, shape) if blocks else 0.0
+    voxels = sum(block.core.size for block in blocks)
+    return RunEstimate(seconds, memory, voxels * layout.bytes_per_voxel)

@@ -1,0 +1,219 @@
+"""An opened result: lazy arrays, and any draw of any box made again from its key."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
+from napari_bayesseg.core.geometry import Geometry, Index3, Roi
+from napari_bayesseg.core.settings import InferenceSettings
+from napari_bayesseg.core.volume import Volume, VolumeSpec
+from napari_bayesseg.inference.draws import draw_probabilities
+from napari_bayesseg.inference.plan import BlockPlan
+from napari_bayesseg.inference.scan import NormalisedScan
+from napari_bayesseg.inference.sources import reopen_posterior, reopen_scan
+from napari_bayesseg.io.provenance import geometry_of
+from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.numerics.excess import excess
+from napari_bayesseg.numerics.uncertainty import split_excess
+from napari_bayesseg.posteriors.protocol import Posterior
+
+__all__ = ["Result", "load_result"]
+
+
+class Result:
+    """What a prediction left on disk. Arrays are lazy: index them, or ``np.asarray`` them.
+
+    Use :func:`load_result` or :func:`~napari_bayesseg.predict`.
+    """
+
+    def __init__(
+        self,
+        store: ResultStore,
+        scan: Volume | None = None,
+        posterior: Posterior | None = None,
+    ) -> None:
+        self._store = store
+        self._scan = scan
+        self._posterior = posterior
+        self._normalised: NormalisedScan | None = None
+
+    @property
+    def path(self) -> Path:
+        """Folder of the result store."""
+        return self._store.path
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Provenance: scan, model, settings, versions, run id."""
+        return self._store.record
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """Shape, geometry and source of the scan."""
+        scan = self.record["scan"]
+        z, y, x = scan["shape"]
+        return VolumeSpec(
+            (z, y, x),
+            scan["dtype"],
+            self.geometry,
+            scan["name"],
+            Path(scan["path"]) if scan["path"] else None,
+            tuple(scan["notes"]),
+        )
+
+    @property
+    def geometry(self) -> Geometry:
+        """Place of the voxel grid in the world, as in the scan."""
+        return geometry_of(self.record["scan"])
+
+    @property
+    def settings(self) -> InferenceSettings:
+        """Settings of the run."""
+        return InferenceSettings.checked(**self.record["settings"])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the label values, from 0."""
+        return tuple(self.record["class_names"])
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the stored measures."""
+        return tuple(self.record["measures"])
+
+    @property
+    def plan(self) -> BlockPlan:
+        """The blocks that the result is made of."""
+        z, y, x = self.record["block_shape"]
+        shape = self.spec.shape
+        roi = self.settings.roi
+        return BlockPlan(shape, Roi.parse(roi, shape) if roi else Roi.whole(shape), (z, y, x))
+
+    @property
+    def labels(self) -> zarr.Array[Any]:
+        """``(Z, Y, X)`` class with the largest mean probability; 0 where not processed."""
+        return self._store.array("labels")
+
+    @property
+    def mean_probability(self) -> zarr.Array[Any]:
+        """``(C, Z, Y, X)`` float32, sums to 1 over C; NaN where not processed."""
+        return self._store.array("mean_probability")
+
+    @property
+    def block_mask(self) -> zarr.Array[Any]:
+        """One number a block of the grid: 1 where it is finished."""
+        return self._store.array("block_mask")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every block is finished."""
+        return len(self._store.ledger.rows()) >= len(self.plan.blocks())
+
+    @property
+    def processed(self) -> NDArray[np.bool_]:
+        """``(Z, Y, X)`` True where a finished block wrote; in memory."""
+        mask = np.zeros(self.spec.shape, bool)
+        plan = self.plan
+        for index in self._store.ledger.rows():
+            mask[plan.block(index).core.slices] = True
+        return mask
+
+    def measure(self, name: str) -> zarr.Array[Any] | NDArray[np.float32]:
+        """Return a measure ``(Z, Y, X)`` float32, NaN where not processed.
+
+        With the suffix ``_excess`` it is computed now, in memory: the measure over what is usual
+        at that distance from the predicted boundary.
+
+        Raises
+        ------
+        StoreError
+            If the measure was not stored.
+        """
+        base, is_excess = split_excess(name)
+        if base not in self.measures:
+            raise StoreError(
+                f"{self.path}: holds no measure {base!r}; it holds {', '.join(self.measures)}"
+            )
+        stored = self._store.array(base)
+        if not is_excess:
+            return stored
+        return excess(
+            np.asarray(stored),
+            np.asarray(self.labels),
+            self.geometry.spacing,
+            valid=self.processed & np.isfinite(np.asarray(stored)),
+        )
+
+    def draw(self, t: int, roi: Roi | str | None = None) -> NDArray[np.float32]:
+        """Make draw `t` again, from its key.
+
+        Parameters
+        ----------
+        t : int
+            Index of the draw, from 0; draws beyond those of the run are fresh ones.
+        roi : Roi or str, optional
+            Box of the scan in voxels; default the whole scan.
+
+        Returns
+        -------
+        (C, Z, Y, X) float32
+            Softmax of the draw: the same numbers in whatever box they are asked for.
+
+        Raises
+        ------
+        SettingsError
+            If `t` is negative or the box leaves the scan.
+        StoreError
+            If scan or model are gone or have changed since.
+        """
+        if t < 0:
+            raise SettingsError(f"draw must be 0 or more; got {t}")
+        shape = self.spec.shape
+        if isinstance(roi, str):
+            roi = Roi.parse(roi, shape)
+        box = roi or Roi.whole(shape)
+        if box.is_empty or not Roi.whole(shape).contains(box):
+            raise SettingsError(f"roi {box} must be a box inside the scan of {shape} voxels")
+        if self._posterior is None:
+            self._posterior = reopen_posterior(self.record)
+        if self._normalised is None:
+            self._normalised = reopen_scan(self.record, self._scan)
+        return draw_probabilities(
+            self._posterior, self._normalised, self.plan, t, box, self.settings
+        )
+
+    def __repr__(self) -> str:
+        done, total = len(self._store.ledger.rows()), len(self.plan.blocks())
+        return f"<Result {self.path.name}: {self.spec.shape}, {done} of {total} blocks>"
+
+
+def load_result(path: str | Path, *, scan: Volume | None = None) -> Result:
+    """Open a result store.
+
+    Parameters
+    ----------
+    path : path
+        The ``*.zarr`` folder.
+    scan : Volume, optional
+        The scan, where it was an array in memory; needed for :meth:`Result.draw` only.
+
+    Raises
+    ------
+    StoreError
+        If there is no result, or it was made by a newer version.
+    """
+    result = Result(ResultStore.open(Path(path)), scan)
+    if not result.is_complete:
+        warnings.warn(
+            f"{path}: not finished; run the same predict command again to continue",
+            BayesSegWarning,
+            stacklevel=2,
+        )
+    return result

@@ -1,0 +1,92 @@
+"""Scan and model of a run: opened for it, and found again for a finished result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
+from napari_bayesseg.io.probabilities import read_probabilities
+from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.networks.checkpoint import ModelCard, Normalisation, load_card, load_network
+from napari_bayesseg.networks.model_folders import find_model
+from napari_bayesseg.posteriors.network import NetworkPosterior
+from napari_bayesseg.posteriors.probabilities import ProbabilityPosterior
+from napari_bayesseg.posteriors.protocol import Posterior
+
+__all__ = ["choose_device", "open_model", "reopen_posterior", "reopen_scan"]
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    SettingsError
+        If CUDA is asked for and absent.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("device cuda was asked for, but torch sees no GPU; use cpu or auto")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def open_model(model: str | Path, device: torch.device) -> tuple[NetworkPosterior, ModelCard, Path]:
+    """Load a model by shipped name or folder.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, damaged or has nothing random in it.
+    """
+    folder = find_model(model)
+    card = load_card(folder)
+    return NetworkPosterior(load_network(folder, card), device), card, folder
+
+
+def reopen_posterior(record: dict[str, Any]) -> Posterior:
+    """Open the model of a result again.
+
+    Raises
+    ------
+    StoreError
+        If it has changed since.
+    """
+    made_by = record["model"]
+    if made_by["kind"] == "probabilities":
+        return ProbabilityPosterior(read_probabilities([Path(p) for p in made_by["paths"]]))
+    device = choose_device("auto")
+    posterior, card, folder = open_model(made_by["path"], device)
+    if card.weights_sha256 != made_by["weights_sha256"]:
+        raise StoreError(f"{folder}: the model has changed since this result was made")
+    return posterior
+
+
+def reopen_scan(record: dict[str, Any], scan: Volume | None = None) -> NormalisedScan | None:
+    """Open the scan of a result again and check that it is the same.
+
+    Raises
+    ------
+    StoreError
+        If it is gone, or its content has changed since.
+    """
+    if record["model"]["kind"] == "probabilities":
+        return None
+    made_from = record["scan"]
+    if scan is None:
+        if made_from["path"] is None:
+            raise StoreError(
+                f"{made_from['name']}: the scan was an array in memory; pass it as "
+                "load_result(path, scan=volume)"
+            )
+        scan = read_volume(Path(made_from["path"]), axes=made_from.get("axes"))
+    normalisation = Normalisation.model_validate(record["model"]["normalisation"])
+    summary = summarise_scan(scan, normalisation)
+    if summary.sha256 != made_from["sha256"]:
+        raise StoreError(f"{made_from['name']}: the scan has changed since this result was made")
+    return NormalisedScan(scan, summary.statistics)

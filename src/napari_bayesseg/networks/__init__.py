@@ -1,0 +1,1 @@
+"""Segmentation networks: layers, architectures and the files that hold their weights."""

@@ -1,0 +1,1 @@
+"""Pure array mathematics: no input or output, no torch, no state."""

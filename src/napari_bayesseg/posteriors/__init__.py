@@ -1,0 +1,1 @@
+"""What a posterior draw is: one coherent function over the whole volume."""

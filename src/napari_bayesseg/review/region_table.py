@@ -1,0 +1,165 @@
+"""The regions of a result: places above a threshold, the most expected error first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.inference.result import Result
+from napari_bayesseg.io.tables import write_csv
+from napari_bayesseg.numerics.excess import boundary_uncertainty
+from napari_bayesseg.numerics.regions import Region, find_regions
+from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
+
+__all__ = ["RegionTable", "find_result_regions"]
+
+
+@dataclass(frozen=True)
+class RegionTable:
+    """Regions of a result above one threshold of one measure.
+
+    Attributes
+    ----------
+    measure : str
+        Name, with ``_excess`` where it is one.
+    threshold : float
+        In the measure's unit.
+    regions : tuple of Region
+        By falling expected error volume.
+    region_labels : (Z, Y, X) int32
+        Region ids, 0 outside.
+    expected_error_volume : float
+        Of all processed voxels, in cubic `unit`.
+    boundary_uncertainty : float
+        Expected error of the ordinary shell, as a thickness in `unit`.
+    class_names : tuple of str
+    unit : str
+    run_id : str
+    """
+
+    measure: str
+    threshold: float
+    regions: tuple[Region, ...]
+    region_labels: NDArray[np.int32]
+    expected_error_volume: float
+    boundary_uncertainty: float
+    class_names: tuple[str, ...]
+    unit: str
+    run_id: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Headings of :meth:`rows`, with units."""
+        cubic, unit = f"{self.unit}^3", get_measure(split_excess(self.measure)[0]).unit
+        return (
+            "region",
+            f"expected_error_volume_{cubic}",
+            f"volume_{cubic}",
+            "voxels",
+            f"mean_{self.measure} ({unit})",
+            f"p95_{self.measure} ({unit})",
+            f"maximum_{self.measure} ({unit})",
+            "z_of_maximum",
+            "y_of_maximum",
+            "x_of_maximum",
+            "box_z_y_x",
+            "classes",
+            "touches_border",
+        )
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """Yield one tuple a region, in the order of `columns`."""
+        for region in self.regions:
+            yield (
+                region.id,
+                region.expected_error_volume,
+                region.volume,
+                region.voxel_count,
+                region.mean,
+                region.p95,
+                region.maximum,
+                *region.position,
+                str(region.box),
+                " ".join(self.class_names[index] for index in region.classes),
+                "yes" if region.touches_border else "no",
+            )
+
+    def write_csv(self, path: Path) -> None:
+        """Write the table with its settings above it."""
+        seen = sum(region.expected_error_volume for region in self.regions)
+        comments = {
+            "run": self.run_id,
+            "measure": self.measure,
+            "threshold": f"{self.threshold:g}",
+            "regions": str(len(self.regions)),
+            "expected error volume in regions": f"{seen:.6g} {self.unit}^3",
+            "expected error volume in all": f"{self.expected_error_volume:.6g} {self.unit}^3",
+            "boundary uncertainty": f"+-{self.boundary_uncertainty:.3g} {self.unit}",
+        }
+        write_csv(path, self.columns, self.rows(), comments)
+
+
+def find_result_regions(
+    result: Result,
+    measure: str,
+    threshold: float,
+    *,
+    max_extent: float | None = None,
+    min_volume: float | None = None,
+) -> RegionTable:
+    """Find the regions of a result; in memory.
+
+    Parameters
+    ----------
+    result : Result
+    measure : str
+        A stored measure, or one with the suffix ``_excess``.
+    threshold : float
+        In the measure's unit.
+    max_extent, min_volume : float, optional
+        See :func:`~napari_bayesseg.numerics.regions.find_regions`.
+
+    Raises
+    ------
+    SettingsError
+        If the threshold is not finite, or the measure is unknown.
+    StoreError
+        If the result does not hold the measure or the expected error.
+    """
+    get_measure(split_excess(measure)[0])
+    if not np.isfinite(threshold):
+        raise SettingsError(f"threshold must be a finite number; got {threshold}")
+    values = np.asarray(result.measure(measure))
+    expected_error: NDArray[Any] = np.asarray(result.measure("expected_error"))
+    labels = np.asarray(result.labels)
+    geometry = result.geometry
+    valid = result.processed & np.isfinite(expected_error)
+    regions, region_labels = find_regions(
+        values,
+        threshold,
+        expected_error,
+        labels,
+        geometry.voxel_volume,
+        geometry.spacing,
+        max_extent=max_extent,
+        min_volume=min_volume,
+        valid=valid,
+    )
+    total = float(expected_error[valid].sum(dtype=np.float64)) * geometry.voxel_volume
+    return RegionTable(
+        measure,
+        threshold,
+        regions,
+        region_labels,
+        total,
+        boundary_uncertainty(expected_error, labels, geometry.spacing, valid=valid),
+        result.class_names,
+        geometry.unit,
+        result.record["run_id"],
+    )

@@ -1,0 +1,159 @@
+"""The training loop: from pairs of scans and labels to a model folder's network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.networks.normalisation import Statistics, set_statistics
+from napari_bayesseg.networks.vnet3d import VNet
+from napari_bayesseg.training.dataset import TrainingCase
+from napari_bayesseg.training.losses import cross_entropy, free_energy
+from napari_bayesseg.training.patches import PatchSampler
+from napari_bayesseg.training.settings import TrainingSettings
+
+__all__ = ["Progress", "TrainingRecord", "fit", "learning_rate", "statistics_mode"]
+
+_NUM_VALIDATION_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of a training log; losses in nats per voxel."""
+
+    step: int
+    loss: float
+    cross_entropy: float
+    kl_per_voxel: float
+    validation: float | None = None
+
+
+@dataclass
+class TrainingRecord:
+    """What a run did, for the model card and the log."""
+
+    log: list[Progress] = field(default_factory=list)
+    best_step: int = 0
+    best_validation: float = math.inf
+    kl_divergence_nats: float = 0.0
+    intensity_range: tuple[float, float] = (0.0, 0.0)
+    num_training_voxels: int = 0
+
+
+def learning_rate(settings: TrainingSettings, step: int) -> float:
+    """Constant at first, then exponential decay to the final share."""
+    done = step / settings.steps
+    if done <= settings.constant_fraction or settings.constant_fraction == 1.0:
+        return settings.learning_rate
+    decay = (done - settings.constant_fraction) / (1.0 - settings.constant_fraction)
+    return settings.learning_rate * settings.final_learning_rate**decay
+
+
+def statistics_mode(settings: TrainingSettings, step: int) -> Statistics:
+    """Live, then accumulating, then population statistics for the rest of the run."""
+    done = step / settings.steps
+    if done < settings.accumulate_from:
+        return "live"
+    return "accumulating" if done < settings.freeze_from else "population"
+
+
+def fit(
+    cases: Sequence[TrainingCase],
+    held_out: Sequence[TrainingCase],
+    settings: TrainingSettings,
+    num_classes: int,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> tuple[VNet, TrainingRecord]:
+    """Train a network; returns the best one by validation with population statistics in force.
+
+    Without held-out scans the last state is returned. Deterministic for a seed, device and number
+    of threads.
+    """
+    fabric = Fabric(accelerator=_accelerator(settings.device), devices=1)
+    fabric.seed_everything(settings.seed, verbose=False)
+    network = VNet(settings.network_spec(num_classes))
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    model, optimiser = fabric.setup(network, optimiser)
+    noise = torch.Generator().manual_seed(settings.seed)
+    sampler = PatchSampler(cases, settings, np.random.default_rng([settings.seed, 1]))
+    checks = _validation_batches(held_out, settings)
+    record = TrainingRecord(
+        num_training_voxels=sum(case.image.size for case in cases),
+        intensity_range=_intensity_range(cases),
+    )
+    best: dict[str, Tensor] = {}
+    for step in range(settings.steps):
+        set_statistics(network, statistics_mode(settings, step))
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(settings, step)
+        images, labels = (fabric.to_device(t) for t in sampler.batch())
+        nll = cross_entropy(model(images, noise), labels)
+        ramp = min(1.0, (step + 1) / max(1.0, settings.kl_ramp_fraction * settings.steps))
+        kl = network.kl_divergence()
+        voxels = record.num_training_voxels
+        loss = free_energy(nll, kl, weight=ramp * settings.kl_weight, num_voxels=voxels)
+        optimiser.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        optimiser.step()
+        last = step + 1 == settings.steps
+        validation = None
+        if (step + 1) % settings.validate_every == 0 or last:
+            validation = _validate(network, [fabric.to_device(b) for b in checks])
+            usable = statistics_mode(settings, step) == "population"
+            if usable and (validation is None or validation < record.best_validation or not best):
+                best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+                record.best_step = step + 1
+                record.best_validation = math.inf if validation is None else validation
+        progress = Progress(step + 1, loss.item(), nll.item(), kl.item() / voxels, validation)
+        record.log.append(progress)
+        report(progress)
+    network.load_state_dict(best)
+    set_statistics(network, "population")
+    record.kl_divergence_nats = float(network.kl_divergence().item())
+    return network.cpu().eval(), record
+
+
+def _accelerator(device: str) -> str:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("device cuda was asked for, but torch sees no GPU; use cpu or auto")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _intensity_range(cases: Sequence[TrainingCase]) -> tuple[float, float]:
+    lows, highs = zip(*(np.percentile(case.image, (0.01, 99.99)) for case in cases), strict=True)
+    return round(float(min(lows)), 3), round(float(max(highs)), 3)
+
+
+def _validation_batches(
+    held_out: Sequence[TrainingCase], settings: TrainingSettings
+) -> list[tuple[Tensor, Tensor]]:
+    if not held_out:
+        return []
+    plain = settings.model_copy(
+        update={"flip": False, "transpose": False, "gain": 0.0, "shift": 0.0}
+    )
+    sampler = PatchSampler(held_out, plain, np.random.default_rng([settings.seed, 2]))
+    return [sampler.batch() for _ in range(_NUM_VALIDATION_BATCHES)]
+
+
+@torch.no_grad()
+def _validate(network: VNet, batches: Sequence[Any]) -> float | None:
+    """Mean cross-entropy over fixed patches and noise, in nats per voxel."""
+    if not batches:
+        return None
+    before = [m.statistics for m in network.modules() if hasattr(m, "statistics")]
+    if "accumulating" in before:  # held-out scans must not enter the statistics
+        set_statistics(network, "live")
+    noise = torch.Generator().manual_seed(0)
+    losses = [cross_entropy(network(images, noise), labels).item() for images, labels in batches]
+    return float(np.mean(losses))

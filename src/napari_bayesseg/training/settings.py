@@ -1,0 +1,108 @@
+"""Settings of a training run: one frozen record, from command line, file or Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.core.geometry import Index3
+from napari_bayesseg.networks.spec import VNetSpec
+
+__all__ = ["Method", "TrainingSettings"]
+
+Method = Literal["bcnn", "mc-dropout"]
+
+
+class TrainingSettings(BaseModel):
+    """What a training run does; the defaults trained the shipped electrode models."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Method = Field(description="bcnn (variational decoder) or mc-dropout (its twin)")
+    steps: int = Field(1500, ge=1, description="Optimiser steps")
+    seed: int = Field(0, ge=0, description="Seed of weights, patches, augmentation and noise")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to train")
+
+    channels: tuple[int, ...] = Field((8, 16, 32), description="Network channels, finest first")
+    kernel_size: Index3 = Field((3, 3, 3), description="Kernel of the plain convolutions")
+    pooling: Index3 = Field((2, 2, 2), description="Factor between two levels")
+    dropout_rate: float = Field(0.5, ge=0.0, lt=1.0, description="Of mc-dropout's channels")
+    rho_init: float = Field(-3.0, description="Of bcnn: initial sigma is softplus(rho)")
+    class_names: tuple[str, ...] = Field((), description="Names of label values 0, 1, ...")
+
+    batch_size: int = Field(2, ge=1, description="Patches a step")
+    patch_shape: Index3 = Field((32, 64, 64), description="Voxels; a multiple of the stride")
+    learning_rate: float = Field(2e-3, gt=0, description="Adam's, at the start")
+    constant_fraction: float = Field(0.4, ge=0, le=1, description="Steps before the decay starts")
+    final_learning_rate: float = Field(1 / 30, gt=0, le=1, description="At the end, as a share")
+
+    kl_weight: float = Field(1.0, ge=0, description="Weight beta of the KL, per training voxel")
+    kl_ramp_fraction: float = Field(0.3, ge=0, le=1, description="Steps until the weight is full")
+    accumulate_from: float = Field(0.5, ge=0, lt=1, description="Statistics are averaged from here")
+    freeze_from: float = Field(0.6, gt=0, lt=1, description="... and in force from here")
+
+    flip: bool = Field(True, description="Mirror patches along every axis at random")
+    transpose: bool = Field(True, description="Swap y and x at random (equal spacing only)")
+    gain: float = Field(0.07, ge=0, lt=1, description="Grey values times 1 +- gain")
+    shift: float = Field(0.1, ge=0, description="Grey values plus +- shift standard deviations")
+
+    num_validation: int = Field(2, ge=0, description="Scans held out: the last ones by name")
+    validate_every: int = Field(100, ge=1, description="Steps between two validations")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.freeze_from <= self.accumulate_from:
+            raise ValueError("freeze_from must come after accumulate_from")
+        if self.method == "mc-dropout" and self.dropout_rate == 0.0:
+            raise ValueError(
+                "mc-dropout needs dropout_rate above 0: without it all draws are alike"
+            )
+        stride = self.network_spec(2).stride
+        if any(p % s or p == 0 for p, s in zip(self.patch_shape, stride, strict=True)):
+            raise ValueError(
+                f"patch_shape must be a multiple of the network's stride {stride}; "
+                f"got {self.patch_shape}"
+            )
+        return self
+
+    def network_spec(self, num_classes: int) -> VNetSpec:
+        """Return the network that these settings describe."""
+        return VNetSpec(
+            decoder="variational" if self.method == "bcnn" else "dropout",
+            num_classes=num_classes,
+            channels=self.channels,
+            kernel_size=self.kernel_size,
+            pooling=self.pooling,
+            dropout_rate=self.dropout_rate,
+            rho_init=self.rho_init,
+        )
+
+    @classmethod
+    def load(cls, path: Path | None, **changes: object) -> TrainingSettings:
+        """Read a JSON file; `changes` that are not None win over it.
+
+        Raises
+        ------
+        SettingsError
+            If the file is not a JSON object, or a setting is unknown or out of range.
+        """
+        values: dict[str, object] = {}
+        if path is not None:
+            try:
+                loaded = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+                raise SettingsError(f"{path}: training settings must be JSON ({error})") from None
+            if not isinstance(loaded, dict):
+                raise SettingsError(f"{path}: training settings must be one JSON object")
+            values.update(loaded)
+        values.update({key: value for key, value in changes.items() if value is not None})
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "training settings"
+            raise SettingsError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -1,0 +1,126 @@
+"""``train``: folders of scans and labels in, a model folder with its card out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.networks.checkpoint import (
+    ModelCard,
+    Normalisation,
+    Spacing,
+    save_model,
+)
+from napari_bayesseg.networks.vnet3d import VNet
+from napari_bayesseg.training.dataset import TrainingCase, load_cases, number_of_classes
+from napari_bayesseg.training.loop import Progress, TrainingRecord, fit
+from napari_bayesseg.training.scores import score_cases
+from napari_bayesseg.training.settings import TrainingSettings
+
+__all__ = ["train"]
+
+
+def train(
+    scans: Path,
+    labels: Path,
+    out: Path,
+    settings: TrainingSettings,
+    *,
+    title: str = "",
+    data: str = "",
+    overwrite: bool = False,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> ModelCard:
+    """Train a model and write its folder.
+
+    Parameters
+    ----------
+    scans, labels : Path
+        Folders of volumes; a pair has one file name. The last `num_validation` by name are held
+        out: they choose the checkpoint and give the card's scores.
+    out : Path
+        Model folder to write; its name becomes the model's.
+    settings : TrainingSettings
+    title, data : str
+        For the card: one line about the model; what the data are and under which licence.
+    overwrite : bool
+        Whether an existing model folder may be replaced.
+    report : callable
+        Called after each step.
+
+    Raises
+    ------
+    SettingsError
+        If settings and data contradict each other.
+    FormatError, GeometryError
+        If a volume can't be read or a pair does not match.
+    StoreError
+        If `out` exists and may not be replaced.
+    """
+    if out.exists() and not overwrite:
+        raise StoreError(f"{out}: exists already; name another folder, or pass --overwrite")
+    normalisation = Normalisation()
+    cases = load_cases(scans, labels, normalisation)
+    if len(cases) <= settings.num_validation:
+        raise SettingsError(
+            f"num_validation = {settings.num_validation} scans can't be held out of {len(cases)}"
+        )
+    split = len(cases) - settings.num_validation
+    training, held_out = cases[:split], cases[split:]
+    num_classes = number_of_classes(cases, settings.class_names)
+    started = time.perf_counter()
+    network, record = fit(training, held_out, settings, num_classes, report)
+    minutes = (time.perf_counter() - started) / 60
+    card = _card(out.name, settings, normalisation, training, network, record)
+    card = card.model_copy(
+        update={
+            "title": title,
+            "data": data,
+            "training": {**card.training, "minutes": round(minutes, 2)},
+            "scores": score_cases(card, network, held_out),
+        }
+    )
+    return save_model(out, card, network)
+
+
+def _card(
+    name: str,
+    settings: TrainingSettings,
+    normalisation: Normalisation,
+    training: Sequence[TrainingCase],
+    network: VNet,
+    record: TrainingRecord,
+) -> ModelCard:
+    count = network.spec.num_probabilities
+    names = settings.class_names + tuple(
+        f"class {index}" for index in range(len(settings.class_names), count)
+    )
+    spacings = np.array([case.geometry.spacing for case in training])
+    z, y, x = np.median(spacings, axis=0).tolist()
+    return ModelCard(
+        name=name,
+        method=settings.method,
+        network=network.spec,
+        class_names=names,
+        normalisation=normalisation,
+        spacing=Spacing(zyx=(z, y, x), unit=training[0].geometry.unit),
+        intensity_range=record.intensity_range,
+        training={
+            "settings": settings.model_dump(mode="json"),
+            "scans": [case.name for case in training],
+            "voxels": record.num_training_voxels,
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "best_step": record.best_step,
+            "validation_nats_per_voxel": round(record.best_validation, 5)
+            if np.isfinite(record.best_validation)
+            else None,
+            "kl_divergence_nats": round(record.kl_divergence_nats, 1),
+            "torch": torch.__version__.split("+")[0],
+            "threads": torch.get_num_threads(),
+        },
+    )

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import npe2
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from napari.layers import Layer
+
+from napari_bayesseg.core.errors import BayesSegWarning, FormatError
+from napari_bayesseg.gui.reader import get_reader
+from napari_bayesseg.inference.predict import predict
+from napari_bayesseg.inference.result import load_result
+from napari_bayesseg.networks.checkpoint import ModelCard, save_model
+from napari_bayesseg.networks.spec import VNetSpec
+from napari_bayesseg.networks.vnet3d import VNet
+
+VOXELS = np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 5, 6)
+
+
+@pytest.fixture
+def tiff(tmp_path: Path) -> Path:
+    path = tmp_path / "scan.ome.tif"
+    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
+    sizes = {"PhysicalSizeZ": 2.0, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.25}
+    tifffile.imwrite(path, VOXELS, metadata={"axes": "ZYX", **sizes, **units})
+    return path
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_tiff_arrives_with_its_spacing(tiff: Path, as_text: bool) -> None:
+    read = get_reader(str(tiff) if as_text else tiff)
+    assert read is not None
+    ((data, meta),) = read(str(tiff))
+    np.testing.assert_array_equal(np.asarray(data), VOXELS)
+    assert meta["scale"] == (2.0, 0.5, 0.25)
+    assert meta["units"] == ("micrometer",) * 3
+
+
+def test_napari_finds_this_reader_by_name(tiff: Path) -> None:
+    manager = npe2.PluginManager.instance()
+    manager.discover()
+    readers = {reader.plugin_name for reader in manager.iter_compatible_readers(str(tiff))}
+    assert "napari-bayesseg" in readers
+    ((data, meta),) = npe2.read([str(tiff)], stack=False, plugin_name="napari-bayesseg")
+    assert meta["axis_labels"] == ("z", "y", "x")
+    assert data.shape == VOXELS.shape
+
+
+def test_what_is_not_ours_is_declined(tmp_path: Path, tiff: Path) -> None:
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    assert get_reader(str(folder)) is None
+    assert get_reader([str(tiff), str(tiff)]) is None
+    assert get_reader("https://example.org/scan.tif") is None
+
+
+def test_a_damaged_file_is_told_about(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    path.write_bytes(b"II*\0 and then nothing")
+    read = get_reader(path)
+    assert read is not None
+    with pytest.raises(FormatError, match=r"scan\.tif"):
+        read(path)
+
+
+def test_a_zarr_array_opens_as_a_scan(tmp_path: Path) -> None:
+    path = tmp_path / "scan.zarr"
+    zarr.create_array(path, data=VOXELS)
+    read = get_reader(path)
+    assert read is not None
+    ((data, _),) = read(path)
+    np.testing.assert_array_equal(np.asarray(data), VOXELS)
+
+
+@pytest.fixture(scope="module")
+def result_and_scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A real result: a small untrained network's on a scan of 16^3 voxels."""
+    folder = tmp_path_factory.mktemp("result")
+    scan = folder / "tiny.tif"
+    noise = np.random.default_rng(0).normal(size=(16, 16, 16)).astype(np.float32)
+    spacing = {"spacing": 2.0, "unit": "um", "axes": "ZYX"}
+    tifffile.imwrite(scan, noise, imagej=True, resolution=(2.0, 2.0), metadata=spacing)
+    spec = VNetSpec(num_classes=2, channels=(4, 8))
+    card = ModelCard(name="tiny", method="bcnn", network=spec, class_names=("pore", "solid"))
+    save_model(folder / "model", card, VNet(spec))
+    measures = ("mutual_information", "predictive_entropy")
+    predict(scan, folder / "model", folder / "result.zarr", num_samples=2, measures=measures)
+    return folder / "result.zarr", scan
+
+
+def test_a_result_opens_as_scan_measures_and_labels(result_and_scan: tuple[Path, Path]) -> None:
+    read = get_reader(result_and_scan[0])
+    assert read is not None
+    layers = [Layer.create(*layer) for layer in read(result_and_scan[0])]
+    assert [(layer.name, layer._type_string, layer.visible) for layer in layers] == [
+        ("tiny", "image", True),
+        ("tiny: mutual information (nat)", "image", True),
+        ("tiny: predictive entropy (nat)", "image", False),
+        ("tiny: labels", "labels", True),
+    ]
+    assert {tuple(layer.scale) for layer in layers} == {(2.0, 0.5, 0.5)}
+    assert {str(unit) for layer in layers for unit in layer.units} == {"micrometer"}
+    assert layers[2].contrast_limits == pytest.approx([0.0, np.log(2.0)])
+    stored = load_result(result_and_scan[0])
+    np.testing.assert_array_equal(np.asarray(layers[2].data), stored.measure("predictive_entropy"))
+    np.testing.assert_array_equal(np.asarray(layers[3].data), stored.labels)
+
+
+def test_a_result_without_its_scan_opens_and_says_so(
+    result_and_scan: tuple[Path, Path], tmp_path: Path
+) -> None:
+    result, scan = result_and_scan
+    copy = shutil.copytree(result, tmp_path / "copy.zarr")
+    hidden = scan.rename(scan.with_name("elsewhere.tif"))
+    try:
+        read = get_reader(copy)
+        assert read is not None
+        with pytest.warns(BayesSegWarning, match="without its scan"):
+            layers = read(copy)
+    finally:
+        hidden.rename(scan)
+    assert len(layers) == 3

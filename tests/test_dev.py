@@ -1,0 +1,113 @@
+"""What dev.py decides before it hands over to the tools."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def dev() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("dev", ROOT / "dev.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def commands(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Record the commands instead of running them."""
+    seen: list[list[str]] = []
+
+    def record(*command: str | Path, env: dict[str, str] | None = None) -> int:
+        seen.append([str(part) for part in command])
+        return 0
+
+    monkeypatch.setattr(dev, "run", record)
+    return seen
+
+
+def test_an_installation_is_repeated_only_when_its_inputs_changed(
+    dev: ModuleType,
+    commands: list[list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dev, "ROOT", tmp_path)
+    monkeypatch.setattr(dev, "CONSTRAINTS", tmp_path / "constraints.txt")
+    monkeypatch.setattr(dev, "STAMP", tmp_path / "stamp")
+    (tmp_path / "constraints.txt").write_text("torch==2.13.0\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    dev.install("auto")
+    assert any("-e" in command for command in commands)
+    commands.clear()
+    dev.install("auto")
+    assert commands == []
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    dev.install("auto")
+    assert any("-e" in command for command in commands)
+
+
+def test_a_local_torch_wheel_is_preferred_to_a_download(
+    dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dev, "find_links", lambda: [tmp_path])
+    command = [str(part) for part in dev.uv_install("cpu")]
+    assert command[command.index("--torch-backend") + 1] == "cpu"
+    tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    (tmp_path / f"torch-2.13.0+cpu-{tag}-{tag}-manylinux_2_28_x86_64.whl").touch()
+    command = [str(part) for part in dev.uv_install("cpu")]
+    assert "--torch-backend" not in command
+    assert command[command.index("--find-links") + 1] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("display", "given", "passed_on"),
+    [
+        (False, [], ["--no-viewer", "--out", "demo-out"]),
+        (False, ["--no-viewer"], ["--no-viewer", "--out", "demo-out"]),
+        (True, ["--out", "here"], ["--out", "here"]),
+        (True, ["--out=here", "--no-viewer"], ["--out=here", "--no-viewer"]),
+    ],
+)
+def test_the_demo_opens_a_window_only_where_there_is_a_screen(
+    dev: ModuleType,
+    commands: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    display: bool,
+    given: list[str],
+    passed_on: list[str],
+) -> None:
+    monkeypatch.setattr(dev, "has_display", lambda: display)
+    monkeypatch.setattr(dev, "provide_packages", lambda packages: None)
+    assert dev.demo(given) == 0
+    assert commands == [[str(dev.BIN / "napari-bayesseg"), "demo", *passed_on]]
+
+
+def test_one_failed_step_fails_the_run_but_stops_nothing(
+    dev: ModuleType, capfd: pytest.CaptureFixture[str]
+) -> None:
+    steps = [[sys.executable, "-c", f"print('step', {code}); exit({code})"] for code in (0, 3, 0)]
+    assert dev.run_steps(steps, dev.environment()) == 1
+    printed = capfd.readouterr().out
+    assert printed.count("step 0") >= 2
+    assert "FAILED (3)" in printed
+    assert dev.run_steps(steps[:1], dev.environment()) == 0
+
+
+def test_bytecode_is_written_for_the_children(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    env = dev.environment(EXTRA="1")
+    assert "PYTHONDONTWRITEBYTECODE" not in env
+    assert env["PATH"].startswith(str(dev.BIN))
+    assert env["EXTRA"] == "1"
