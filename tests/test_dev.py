@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+import dev
 
 
 @pytest.fixture
-def dev() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("dev", ROOT / "dev.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def commands(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Record the commands instead of running them."""
     seen: list[list[str]] = []
 
@@ -36,7 +24,6 @@ def commands(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]
 
 
 def test_an_installation_is_repeated_only_when_its_inputs_changed(
-    dev: ModuleType,
     commands: list[list[str]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -57,7 +44,7 @@ def test_an_installation_is_repeated_only_when_its_inputs_changed(
 
 
 def test_a_local_torch_wheel_is_preferred_to_a_download(
-    dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dev, "find_links", lambda: [tmp_path])
     command = [str(part) for part in dev.uv_install("cpu")]
@@ -79,7 +66,6 @@ def test_a_local_torch_wheel_is_preferred_to_a_download(
     ],
 )
 def test_the_demo_opens_a_window_only_where_there_is_a_screen(
-    dev: ModuleType,
     commands: list[list[str]],
     monkeypatch: pytest.MonkeyPatch,
     display: bool,
@@ -92,9 +78,7 @@ def test_the_demo_opens_a_window_only_where_there_is_a_screen(
     assert commands == [[str(dev.BIN / "napari-bayesseg"), "demo", *passed_on]]
 
 
-def test_one_failed_step_fails_the_run_but_stops_nothing(
-    dev: ModuleType, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_one_failed_step_fails_the_run_but_stops_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     steps = [[sys.executable, "-c", f"print('step', {code}); exit({code})"] for code in (0, 3, 0)]
     assert dev.run_steps(steps, dev.environment()) == 1
     printed = capfd.readouterr().out
@@ -103,9 +87,7 @@ def test_one_failed_step_fails_the_run_but_stops_nothing(
     assert dev.run_steps(steps[:1], dev.environment()) == 0
 
 
-def test_bytecode_is_written_for_the_children(
-    dev: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytecode_is_written_for_the_children(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     env = dev.environment(EXTRA="1")
     assert "PYTHONDONTWRITEBYTECODE" not in env

@@ -20,6 +20,7 @@ INSIDE_THE_INSTALLED_WHEEL = """
 import json
 from importlib.metadata import entry_points
 from importlib.resources import files
+from pathlib import Path
 
 import npe2
 import numpy as np
@@ -31,14 +32,14 @@ manager.discover()
 manifest = manager.get_manifest("napari-bayesseg")
 (sample,) = dict(manager.iter_sample_data())["napari-bayesseg"]
 layers = sample.open()
-models = files("napari_bayesseg") / "models"
+models = Path(files("napari_bayesseg")) / "models"
 (script,) = {point for point in entry_points(group="console_scripts", name="napari-bayesseg")}
 print(json.dumps({
     "package": napari_bayesseg.__file__,
     "version": napari_bayesseg.__version__,
     "manifest": manifest.display_name,
     "layers": [[np.asarray(data).ndim, float(np.ptp(data))] for data, *_ in layers],
-    "models": sorted(folder.name for folder in models.iterdir() if folder.is_dir()),
+    "models": sorted(weights.parent.name for weights in models.glob("*/weights.safetensors")),
     "script": callable(script.load()),
 }))
 """
@@ -98,6 +99,9 @@ def test_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     assert seen["manifest"] == "BayesSeg"
     assert [dimensions for dimensions, _ in seen["layers"]] == [3, 3]
     assert all(value_range > 0 for _, value_range in seen["layers"])
+    assert seen["models"] == sorted(
+        card.parent.name for card in ROOT.glob("src/napari_bayesseg/models/*/model.json")
+    )
     assert seen["models"]
     assert seen["script"]
 

@@ -14,9 +14,7 @@ from napari_bayesseg.core.errors import BayesSegWarning, FormatError
 from napari_bayesseg.gui.reader import get_reader
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.result import load_result
-from napari_bayesseg.networks.checkpoint import ModelCard, save_model
-from napari_bayesseg.networks.spec import VNetSpec
-from napari_bayesseg.networks.vnet3d import VNet
+from tests.models import write_model
 
 VOXELS = np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 5, 6)
 
@@ -84,11 +82,9 @@ def result_and_scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pat
     noise = np.random.default_rng(0).normal(size=(16, 16, 16)).astype(np.float32)
     spacing = {"spacing": 2.0, "unit": "um", "axes": "ZYX"}
     tifffile.imwrite(scan, noise, imagej=True, resolution=(2.0, 2.0), metadata=spacing)
-    spec = VNetSpec(num_classes=2, channels=(4, 8))
-    card = ModelCard(name="tiny", method="bcnn", network=spec, class_names=("pore", "solid"))
-    save_model(folder / "model", card, VNet(spec))
+    model = write_model(folder / "model", num_classes=2)
     measures = ("mutual_information", "predictive_entropy")
-    predict(scan, folder / "model", folder / "result.zarr", num_samples=2, measures=measures)
+    predict(scan, model, folder / "result.zarr", num_samples=2, measures=measures)
     return folder / "result.zarr", scan
 
 

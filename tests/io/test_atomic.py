@@ -61,9 +61,14 @@ def test_a_symbolic_link_is_replaced_not_followed(tmp_path):
 def test_an_error_while_writing_leaves_the_old_file(tmp_path, error):
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
-    with pytest.raises(type(error)), replace_atomically(path) as temporary:
-        temporary.write_bytes(b"half")
-        raise error
+
+    def write() -> None:
+        with replace_atomically(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
     assert content(tmp_path) == {"a.bin": b"old"}
 
 
@@ -153,13 +158,14 @@ def test_every_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 
     original = Path.open
     for room in range(7):  # the header and six slabs
+
         def opened(self, mode="r", *args, room=room, **kwargs):
             file = original(self, mode, *args, **kwargs)
             return FullDisk(file, room) if mode == "wb" and self.suffix == ".nii" else file
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", opened)
-            with pytest.raises(FormatError, match="No space left.*unchanged.*room"):
+            with pytest.raises(FormatError, match=r"No space left.*unchanged.*room"):
                 write_volume(path, VALUES + 1, GEOMETRY)
         assert content(tmp_path) == before
     write_volume(path, VALUES + 1, GEOMETRY)

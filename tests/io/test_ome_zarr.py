@@ -56,9 +56,7 @@ def test_voxels_scale_translation_and_unit(tmp_path, scan, version):
     volume = read_volume(path)
     np.testing.assert_array_equal(np.asarray(volume.data[...]), scan)
     assert volume.spec.name == "cell"
-    assert volume.spec.geometry == Geometry.from_spacing(
-        (2, 0.5, 0.25), (10, 20, 30), "micrometer"
-    )
+    assert volume.spec.geometry == Geometry.from_spacing((2, 0.5, 0.25), (10, 20, 30), "micrometer")
     roi = Roi((1, 3, 5), (4, 14, 22))
     np.testing.assert_array_equal(volume.read(roi), scan[roi.slices])
 

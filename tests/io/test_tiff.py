@@ -54,7 +54,9 @@ def test_every_kind_gives_the_voxels_that_were_written(tmp_path, scan, kind, dty
     np.testing.assert_array_equal(volume.data[2, -3:, 4], values[2, -3:, 4])
 
 
-@pytest.mark.parametrize("dtype", ["int8", "int16", "uint32", "int32", "float16", "float64", "bool"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int16", "uint32", "int32", "float16", "float64", "bool"]
+)
 def test_every_type_of_real_numbers_is_read(tmp_path, scan, dtype):
     values = (scan % 2).astype(bool) if dtype == "bool" else scan.astype(dtype)
     tifffile.imwrite(tmp_path / "scan.tif", values, metadata=None)

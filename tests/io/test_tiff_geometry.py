@@ -27,21 +27,28 @@ def ome(**sizes) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "spacing", "unit"),
+    ("unit", "spacing", "name"),
     [
-        ({"X": 0.5, "Y": 0.25, "Z": 2}, (2, 0.25, 0.5), "micrometer"),
-        ({"X": 5, "Y": 5, "Z": 5, "XUnit": "nm", "YUnit": "nm", "ZUnit": "nm"}, (5,) * 3, "nanometer"),
-        ({"X": 2, "Y": 2, "Z": 2, "XUnit": "\u00c5", "YUnit": "\u00c5", "ZUnit": "\u00c5"}, (2,) * 3, "angstrom"),
-        ({"X": 1e-9, "Y": 1e-9, "Z": 1e-9, "XUnit": "m", "YUnit": "m", "ZUnit": "m"}, (1e-9,) * 3, "meter"),
-        ({"X": 2, "Y": 2, "Z": 3, "XUnit": "pixel", "YUnit": "pixel", "ZUnit": "pixel"}, (3, 2, 2), "pixel"),
-        ({"X": 2, "Y": 2, "Z": 3, "XUnit": "reference frame", "YUnit": "reference frame", "ZUnit": "reference frame"}, (3, 2, 2), "pixel"),
-        ({}, (1, 1, 1), "pixel"),
+        (None, (2, 0.25, 0.5), "micrometer"),
+        ("nm", (5, 5, 5), "nanometer"),
+        ("\u00c5", (2, 2, 2), "angstrom"),
+        ("m", (1e-9, 1e-9, 1e-9), "meter"),
+        ("pixel", (3, 2, 2), "pixel"),
+        ("reference frame", (3, 2, 2), "pixel"),
     ],
-)  # fmt: skip
-def test_physical_sizes_of_ome(tmp_path, sizes, spacing, unit):
-    metadata = ome(**{f"PhysicalSize{key}": value for key, value in sizes.items()})
+)
+def test_physical_sizes_of_ome(tmp_path, unit, spacing, name):
+    metadata = ome()
+    for letter, value in zip("ZYX", spacing, strict=True):
+        metadata[f"PhysicalSize{letter}"] = value
+        if unit is not None:
+            metadata[f"PhysicalSize{letter}Unit"] = unit
     found = geometry(tmp_path / "a.ome.tif", metadata=metadata)
-    assert found == Geometry.from_spacing(spacing, unit=unit)
+    assert found == Geometry.from_spacing(spacing, unit=name)
+
+
+def test_ome_without_physical_sizes_counts_in_pixels(tmp_path):
+    assert geometry(tmp_path / "a.ome.tif", metadata=ome()) == Geometry.from_spacing()
 
 
 def test_mixed_units_are_converted_and_told(tmp_path):
@@ -113,9 +120,10 @@ def test_plain_resolution_needs_a_unit(tmp_path, unit, name):
         tmp_path / "a.tif", "along Z", metadata=None, resolution=(200, 400), resolutionunit=unit
     )
     assert found == Geometry.from_spacing((0.005, 0.0025, 0.005), unit=name)
-    assert geometry(
-        tmp_path / "b.tif", metadata=None, resolution=(200, 400), resolutionunit=1
-    ) == Geometry.from_spacing()
+    assert (
+        geometry(tmp_path / "b.tif", metadata=None, resolution=(200, 400), resolutionunit=1)
+        == Geometry.from_spacing()
+    )
 
 
 @pytest.mark.parametrize("dpi", [72, 96])

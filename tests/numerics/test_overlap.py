@@ -24,5 +24,5 @@ def test_refusals():
         dice_per_class(labels, labels[:1], 2)
     with pytest.raises(SettingsError, match="of the truth must be 0 to 1; got 0 to 2"):
         dice_per_class(labels, np.array([[0, 2], [0, 0]]), 2)
-    with pytest.raises(SettingsError, match="of the prediction .* got -1"):
+    with pytest.raises(SettingsError, match=r"of the prediction .* got -1"):
         dice_per_class(labels - np.int64(1), labels, 2)

@@ -23,6 +23,7 @@ __all__ = ["demo"]
 
 _MODEL, _TWIN = "electrode-bcnn", "electrode-mc-dropout"
 _MEASURE = "mutual_information_excess"
+_NUM_REGIONS = 10
 _SHARE_ABOVE = 99.0  # percent of the voxels that lie below the demo's threshold
 
 
@@ -74,7 +75,14 @@ def _write_files(result: Result, twin: Result, scan: Volume, out: Path) -> list[
         mask,
         csv,
         *(draw_slice(result, scan, z, out / f"slice_{z:03d}.png") for z in slices),
-        draw_regions(result, scan, table, out / "regions.png"),
+        draw_regions(
+            result,
+            scan,
+            _MEASURE,
+            table.regions[:_NUM_REGIONS],
+            table.region_labels,
+            out / "regions.png",
+        ),
         draw_comparison(
             titles, scan, slices[0], "mutual_information", out / "bcnn_and_mc_dropout.png"
         ),

@@ -18,8 +18,8 @@ from napari_bayesseg.core.geometry import Geometry, Index3, Roi
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.atomic import replace_atomically
+from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
-from napari_bayesseg.review.region_table import RegionTable
 
 __all__ = ["draw_comparison", "draw_regions", "draw_slice"]
 
@@ -162,13 +162,29 @@ def _around(position: Index3, shape: Index3, side: int) -> tuple[slice, slice]:
 
 
 def draw_regions(
-    result: Result, scan: Volume, table: RegionTable, path: Path, *, count: int = 10, side: int = 64
+    result: Result,
+    scan: Volume,
+    measure: str,
+    regions: Sequence[Region],
+    region_labels: NDArray[np.int32],
+    path: Path,
+    *,
+    side: int = 64,
 ) -> Path:
-    """Draw the first regions of a table: scan, labels and measure around each maximum."""
-    regions = table.regions[:count]
+    """Draw regions beside each other: scan, labels and measure around each maximum.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+        Those to draw, such as the first ten of a table.
+    region_labels : (Z, Y, X) int32
+        Region ids, for the outlines.
+    side : int
+        Of each picture, in voxels.
+    """
     figure = Figure(figsize=(1.75 * max(len(regions), 1), 6.2), layout="constrained")
     axes = figure.subplots(3, max(len(regions), 1), squeeze=False)
-    values = np.asarray(result.measure(table.measure))
+    values = np.asarray(result.measure(measure))
     limits, top = _grey_limits(scan), _top(values)
     labels = result.labels
     shown: Any = None
@@ -177,7 +193,7 @@ def draw_regions(
         rows, columns = _around(region.position, scan.shape, side)
         box = Roi((z, rows.start, columns.start), (z + 1, rows.stop, columns.stop))
         image = scan.read(box)[0]
-        outline = table.region_labels[z, rows, columns] == region.id
+        outline = region_labels[z, rows, columns] == region.id
         _show_grey(axes[0, column], image, limits, result.geometry)
         _show_grey(axes[1, column], image, limits, result.geometry)
         axes[1, column].imshow(
@@ -193,12 +209,12 @@ def draw_regions(
             _plain(axis, "")
             if outline.any() and not outline.all():
                 axis.contour(outline, [0.5], colors="#35e0d5", linewidths=1.0)
-        text = f"{region.id}: z {z}\n{region.expected_error_volume:.3g} {_short(table.unit)}\u00b3"
+        text = f"{region.id}: z {z}\n{region.expected_error_volume:.3g} {_short(result.geometry.unit)}\u00b3"
         axes[0, column].set_title(text, fontsize=8)
-    for axis, name in zip(axes[:, 0], ("scan", "labels", table.measure), strict=True):
+    for axis, name in zip(axes[:, 0], ("scan", "labels", measure), strict=True):
         axis.set_ylabel(name, fontsize=9)
     if shown is not None:
-        unit = get_measure(split_excess(table.measure)[0]).unit
+        unit = get_measure(split_excess(measure)[0]).unit
         figure.colorbar(shown, ax=axes[2, :].tolist(), fraction=0.02, pad=0.01).set_label(unit)
     figure.suptitle(
         "Regions with the largest expected error volume (outlined)", fontsize=11

@@ -179,10 +179,10 @@ def split_to_fit(
 ) -> Iterator[Roi]:
     """Cut a block's core into parts that fit the budget; exact, because tiling is.
 
-    The ledger's blocks stay as they are, so a run can be resumed with another budget.
+    Parts are no smaller than the stride: below it they would cost the same again and again. The ledger's blocks stay as they are, so a run can be resumed with another budget.
     """
     need = block_bytes(posterior, core, shape, num_samples, num_measures)
-    halves = _halved(list(core.shape), (1, 1, 1))
+    halves = _halved(list(core.shape), posterior.stride)
     if need <= memory - BASE_BYTES or halves is None:
         yield core
         return

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
+from napari_bayesseg.core.allocator import keep_freed_memory
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
@@ -76,6 +77,7 @@ def run_serially(
     Cancelled
         If `should_stop` says so between two draws.
     """
+    keep_freed_memory()
     started = perf_counter()
     total = len(plan.blocks())
     done = total - len(blocks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +101,7 @@ def parse_header(path: Path, start: bytes) -> NiftiHeader:
             "export the file again"
         )
     try:
-        raw = kind.from_fileobj(io.BytesIO(start), check=False)
+        raw = kind(start[:length], check=False)
         return _checked(path, raw)
     except (ValueError, TypeError, KeyError, nibabel.spatialimages.HeaderDataError) as error:
         if isinstance(error, GeometryError):

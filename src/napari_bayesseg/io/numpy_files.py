@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -20,6 +22,17 @@ from napari_bayesseg.io.stored import StoredArray, check_declared_size
 __all__ = ["open_npy", "open_npz"]
 
 _LONGEST_HEADER = 10_000
+# What zipfile raises on damaged archives.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def open_npy(path: Path) -> StoredArray:
@@ -68,7 +81,7 @@ def open_npz(path: Path, keys: Sequence[str]) -> StoredArray:
                 check_declared_size(path, shape, dtype)
                 stored = shape[::-1] if turned else shape
                 data = inflate(path, file, dtype, stored, compressed=entry.compress_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise FormatError(
             f"{path.name}: is truncated or damaged ({error}): copy or export the file again"
         ) from error
@@ -101,7 +114,7 @@ def _header(path: Path, file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]
             shape, turned, dtype = npy_format.read_array_header_1_0(file, _LONGEST_HEADER)
         else:
             shape, turned, dtype = npy_format.read_array_header_2_0(file, _LONGEST_HEADER)
-    except (ValueError, TypeError, SyntaxError) as error:
+    except (ValueError, TypeError, SyntaxError, LookupError, tokenize.TokenError) as error:
         cause = " ".join(str(error).split())
         raise FormatError(
             f"{path.name}: is no NumPy file or is damaged ({cause}): save it again with numpy.save"

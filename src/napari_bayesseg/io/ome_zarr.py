@@ -123,7 +123,8 @@ def _opened_image(path: Path, image: dict[str, Any], notes: Notes) -> StoredArra
     """Open the finest level of an OME image."""
     datasets = image.get("datasets")
     axes = image.get("axes")
-    if not isinstance(datasets, list) or not datasets or not isinstance(axes, list):
+    listed = isinstance(datasets, list) and all(isinstance(item, dict) for item in datasets)
+    if not listed or not datasets or not isinstance(axes, list):
         raise FormatError(
             f"{path.name}: an OME-Zarr image must list axes and datasets; expected version 0.4 or "
             "0.5: export it again"
@@ -179,7 +180,7 @@ def _open_array(path: Path, folder: Path, notes: Notes) -> ChunkArray:
             f"{path.name}: the array's metadata can't be read ({cause}): export it again"
         ) from error
     check_declared_size(path, array.shape, np.dtype(array.dtype))
-    data = ChunkArray(path, array)
+    data = ChunkArray(path.name, folder, array)
     warn_of_missing_chunks(array, notes)
     return data
 

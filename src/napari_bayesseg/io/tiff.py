@@ -53,7 +53,9 @@ _PARSE_ERRORS = (
     AttributeError,
     LookupError,
     ArithmeticError,
-    NotImplementedError,
+    AssertionError,
+    RuntimeError,  # with NotImplementedError and RecursionError
+    MemoryError,
     struct.error,
 )
 

@@ -6,11 +6,13 @@ is walked to its end and every strip and tile is looked up, so that what is miss
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import tifffile
 
 from napari_bayesseg.core.errors import FormatError
@@ -25,6 +27,8 @@ _EXPORT_AGAIN = "copy or export the file again"
 # 64:1); a declared size beyond it is forged. Others have no such bound and get a generous one.
 _RATIO = {5: 1400, 8: 1100, 32946: 1100, 32773: 70}
 _RATIO_OTHER = 50_000
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8, 17: 8}
+_NEEDED_TAGS = frozenset(range(254, 348))  # the standard's own, with the image description
 _LARGEST_SEGMENT = 2**31  # bytes of one decoded strip or tile, which is decoded as a whole
 
 
@@ -76,18 +80,22 @@ def _next_directory(
     path: Path, file: BinaryIO, offset: int, order: str, big: bool, size: int
 ) -> int:
     """Return the position of the directory after the one at `offset`, 0 after the last."""
-    width, entry, pointer = ("Q", 20, "Q") if big else ("H", 12, "I")
+    width, pointer, entry = ("Q", "Q", "HHQQ") if big else ("H", "I", "HHII")
+    if offset + struct.calcsize(width) > size:
+        raise _truncated(path, offset + struct.calcsize(width), size)
     file.seek(offset)
     head = file.read(struct.calcsize(width))
-    if len(head) < struct.calcsize(width):
-        raise _truncated(path, offset + struct.calcsize(width), size)
     count = struct.unpack(order + width, head)[0]
-    position = offset + len(head) + count * entry
-    if position + struct.calcsize(pointer) > size:
-        raise _truncated(path, position + struct.calcsize(pointer), size)
-    file.seek(position)
-    tail = file.read(struct.calcsize(pointer))
-    return int(struct.unpack(order + pointer, tail)[0])
+    length = count * struct.calcsize("<" + entry)
+    end = offset + len(head) + length + struct.calcsize(pointer)
+    if end > size:
+        raise _truncated(path, end, size)
+    content = file.read(length + struct.calcsize(pointer))
+    for tag, kind, number, value in struct.iter_unpack(order + entry, content[:length]):
+        needed = number * _TYPE_BYTES.get(kind, 0)
+        if tag in _NEEDED_TAGS and needed > struct.calcsize(pointer) and value + needed > size:
+            raise _truncated(path, value + needed, size)
+    return int(struct.unpack(order + pointer, content[length:])[0])
 
 
 def keyframe_of(page: Page) -> tifffile.TiffPage:
@@ -136,30 +144,38 @@ def _check_ratio(
     """Refuse a page whose declared size can't come out of its stored bytes."""
     declared = keyframe.nbytes
     if keyframe.compression == 1:
-        if keyframe.bitspersample % 8 == 0 and stored < declared:
+        if stored < math.prod(keyframe.shaped) * keyframe.bitspersample // 8:
             raise FormatError(
                 f"{path.name}: page {page.index} declares {keyframe.shape} voxels ({declared} "
                 f"bytes) but stores {stored} bytes: the header is damaged, {_EXPORT_AGAIN}"
             )
         return
     ratio = _RATIO.get(int(keyframe.compression), _RATIO_OTHER)
-    segment = max(declared // max(len(counts), 1), 1)
+    segment = math.prod(_segment_shape(keyframe)) * max(np.dtype(keyframe.dtype or "O").itemsize, 1)
     if declared > ratio * stored + 4096 * len(counts):
         raise FormatError(
             f"{path.name}: page {page.index} declares {declared} bytes out of {stored} compressed "
             f"ones, more than {ratio} to 1: a forged or damaged header, {_EXPORT_AGAIN}"
         )
-    if segment > _LARGEST_SEGMENT:
+    if segment > min(_LARGEST_SEGMENT, ratio * max(counts) + 2**16):
         raise FormatError(
-            f"{path.name}: one compressed strip or tile of page {page.index} unpacks to "
-            f"{segment / 2**30:.1f} GiB, over the budget of {_LARGEST_SEGMENT / 2**30:.0f} GiB: "
-            "store the scan in tiles or uncompressed"
+            f"{path.name}: a strip or tile of page {page.index} declares {segment} bytes out of "
+            f"{max(counts)} compressed ones; at most {ratio} to 1 and {_LARGEST_SEGMENT} bytes are "
+            "unpacked: store the scan in smaller tiles or uncompressed"
         )
+
+
+def _segment_shape(page: tifffile.TiffPage) -> tuple[int, ...]:
+    """Return the shape of a whole strip or tile, samples included."""
+    samples = page.samplesperpixel if page.planarconfig == 1 else 1
+    if page.is_tiled:
+        return (page.tiledepth, page.tilelength, page.tilewidth, samples)
+    return (min(page.rowsperstrip, page.imagelength), page.imagewidth, samples)
 
 
 def _truncated(path: Path, needed: int, size: int) -> FormatError:
     """Return the error for a directory that would lie beyond the end of the file."""
     return FormatError(
-        f"{path.name}: is truncated: a directory must end at byte {needed}, but the file has "
+        f"{path.name}: is truncated: its directories reach to byte {needed}, but the file has "
         f"{size}: {_EXPORT_AGAIN}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -193,8 +194,10 @@ def _pixel_size(page: tifffile.TiffPage, tag: int) -> float | None:
 
 
 def _text(value: object) -> str | None:
-    """Return a description's value as text, the escaped micro sign resolved."""
-    return None if value is None else str(value).replace("\\u00B5", "\u00b5")
+    """Return a description's value as text, with ImageJ's escaped letters resolved."""
+    if value is None:
+        return None
+    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), str(value))
 
 
 def _number(value: object, what: str) -> float:

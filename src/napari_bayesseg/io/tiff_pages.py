@@ -46,7 +46,8 @@ class PageArray(BlockArray):
     Raises
     ------
     FormatError
-        While indexing: a strip or tile can't be decoded (its page is named).
+        If the compression is unknown; while indexing, if a strip or tile can't be decoded (its
+        page is named).
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class PageArray(BlockArray):
             for page in pages
         ]
         self._start()
+        self._decode_function()  # an unknown compression is told now, not when a block is read
 
     def _start(self) -> None:
         self._lock = threading.Lock()
@@ -122,7 +124,10 @@ class PageArray(BlockArray):
                 decode: Decode = page.decode
                 tables = page.jpegtables
                 number = math.prod(page.chunked)
-            layout = [decode(None, index)[1:] for index in range(number)]
+            try:
+                layout = [decode(None, index)[1:] for index in range(number)]
+            except _DECODE_ERRORS as error:
+                raise self._undecodable(0, 0, error) from error
             self._decoder = (decode, tables, layout)
         return self._decoder
 

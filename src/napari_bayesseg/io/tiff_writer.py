@@ -120,16 +120,16 @@ class ImageJWriter:
                 f"{nbytes / 2**30:.1f} GiB: write .ome.tif"
             )
         z, y, x = content.geometry.spacing
-        axes = "ZYX" if len(content.shape) == 3 else "ZCYX"
+        depth, channels = (*content.shape[:-2], 1)[:2]
         unit = _IMAGEJ_UNITS[content.geometry.unit]
         with tifffile.TiffWriter(path, imagej=True) as file:
             file.write(
                 _planes(slabs),
-                shape=content.shape,
+                shape=(1, depth, channels, *content.shape[-2:], 1),
                 dtype=content.dtype,
                 photometric="minisblack",
                 resolution=(1 / x, 1 / y),
-                metadata={"axes": axes, "spacing": z, "unit": unit},
+                metadata={"axes": "TZCYXS", "spacing": z, "unit": unit},
             )
 
     def read_back(self, path: Path) -> StoredArray:

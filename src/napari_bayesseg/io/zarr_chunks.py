@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ _CODECS = frozenset(
         *("fixedscaleoffset", "scale_offset", "astype", "cast_value", "quantize", "bitround"),
     }
 )
+_BLOSC_HEADER = 16
 _LARGEST_CHUNK = 2**32  # bytes of one unpacked chunk, which is always read as a whole
 # Damaged chunks surface as any of these, by codec; zlib.error and lzma's are plain Exceptions, so
 # they're found by name.
@@ -80,7 +82,7 @@ def check_codecs(folder: Path, metadata: dict[str, Any]) -> None:
                 f"uses {name!r}, which is not read: export it with blosc, zstd or gzip"
             )
     kind = str(metadata.get("dtype", ""))
-    if kind.lstrip("<>|").startswith(("O", "S", "U", "V", "M", "m")):
+    if kind.lstrip("<>|").startswith(("O", "S", "U", "V", "M", "m", "c")):
         raise FormatError(
             f"{folder.name}: a scan must hold real numbers; this array holds {kind}: convert it"
         )
@@ -126,18 +128,20 @@ class ChunkArray(BlockArray):
         On opening, if a chunk is over the budget of 4 GiB; while indexing, if one is damaged.
     """
 
-    def __init__(self, folder: Path, array: zarr.Array[Any]) -> None:
+    def __init__(self, name: str, folder: Path, array: zarr.Array[Any]) -> None:
         chunks = array.shards or array.chunks
         nbytes = math.prod(array.chunks) * array.dtype.itemsize
         if nbytes > _LARGEST_CHUNK:
             raise FormatError(
-                f"{folder.name}: one chunk must not exceed {_LARGEST_CHUNK / 2**30:.0f} GiB; its "
+                f"{name}: one chunk must not exceed {_LARGEST_CHUNK / 2**30:.0f} GiB; its "
                 f"shape {array.chunks} makes {nbytes / 2**30:.1f} GiB: store it in smaller chunks"
             )
         super().__init__(array.shape, np.dtype(array.dtype))
-        self._name = folder.name
+        self._name = name
         self._array = array
         self._chunks = tuple(int(length) for length in chunks)
+        self._folder = folder
+        self._whole: set[tuple[int, ...]] | None = set() if _ends_with_blosc(array) else None
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -145,6 +149,9 @@ class ChunkArray(BlockArray):
         return self._chunks
 
     def _read_box(self, start: tuple[int, ...], stop: tuple[int, ...]) -> NDArray[Any]:
+        if self._whole is not None:
+            for index in self._touched(start, stop):
+                self._check_length(index)
         try:
             return np.asarray(self._array[tuple(map(slice, start, stop))])
         except Exception as error:
@@ -152,15 +159,44 @@ class ChunkArray(BlockArray):
                 raise
             raise self._damaged(start, stop, error) from error
 
-    def _damaged(
-        self, start: tuple[int, ...], stop: tuple[int, ...], error: Exception
-    ) -> FormatError:
-        """Return the error that names the first unreadable chunk of a box."""
+    def _touched(self, start: tuple[int, ...], stop: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Yield the indices of the chunks that a box touches."""
         ranges = [
             range(low // length, (high - 1) // length + 1)
             for low, high, length in zip(start, stop, self._chunks, strict=True)
         ]
-        for index in itertools.product(*ranges):
+        return itertools.product(*ranges)
+
+    def _check_length(self, index: tuple[int, ...]) -> None:
+        """Compare a chunk's length with its blosc header, once.
+
+        Blosc's decoder believes the header and reads beyond the end of a truncated chunk.
+        """
+        if self._whole is None or index in self._whole:
+            return
+        file = self._folder / self._array.metadata.encode_chunk_key(index)
+        if file.is_file():
+            with file.open("rb") as stream:
+                head = stream.read(_BLOSC_HEADER)
+            declared = int.from_bytes(head[12:16], "little")
+            if len(head) < _BLOSC_HEADER or file.stat().st_size < declared:
+                raise self._unreadable(
+                    index, f"it has {file.stat().st_size} of {declared or _BLOSC_HEADER} bytes"
+                )
+        self._whole.add(index)
+
+    def _unreadable(self, index: tuple[int, ...], cause: str) -> FormatError:
+        """Return the error that names a chunk."""
+        return FormatError(
+            f"{self._name}: chunk {index} can't be read ({cause}): it is damaged or truncated, "
+            "copy or export the volume again"
+        )
+
+    def _damaged(
+        self, start: tuple[int, ...], stop: tuple[int, ...], error: Exception
+    ) -> FormatError:
+        """Return the error that names the first unreadable chunk of a box."""
+        for index in self._touched(start, stop):
             corner = [n * length for n, length in zip(index, self._chunks, strict=True)]
             box = tuple(
                 slice(low, min(low + length, end))
@@ -171,12 +207,15 @@ class ChunkArray(BlockArray):
             except Exception as cause:
                 if not _is_damage(cause):
                     raise
-                text = " ".join(str(cause).split()) or type(cause).__name__
-                return FormatError(
-                    f"{self._name}: chunk {index} can't be read ({text}): it is damaged or "
-                    "truncated, copy or export the volume again"
-                )
+                return self._unreadable(index, " ".join(str(cause).split()) or type(cause).__name__)
         return FormatError(f"{self._name}: can't be read ({error}): copy the volume again")
+
+
+def _ends_with_blosc(array: zarr.Array[Any]) -> bool:
+    """Whether the file of a chunk is what blosc made of it."""
+    if array.shards is not None or not array.compressors:
+        return False
+    return "blosc" in type(array.compressors[-1]).__name__.lower()
 
 
 def _is_damage(error: Exception) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.numerics.compilation import compiled
 
-__all__ = ["distance_to_boundary"]
+__all__ = ["check_shapes", "distance_to_boundary"]
 
 Singles = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -64,7 +64,7 @@ def distance_to_boundary(
         )
     classes = np.ascontiguousarray(labels)
     if valid is not None:
-        classes = np.where(valid, labels, _UNKNOWN).astype(np.int32)
+        classes = np.where(valid, labels.astype(np.int32), np.int32(_UNKNOWN))
     squares = np.full(labels.shape, np.inf, dtype=np.float32)
     for axis in (2, 1, 0):
         if labels.shape[axis] > 1:
@@ -76,6 +76,14 @@ def distance_to_boundary(
     if valid is not None:
         distances[~valid] = np.nan
     return distances
+
+
+def check_shapes(measure: NDArray[Any], *others: NDArray[Any] | None) -> None:
+    """Raise SettingsError unless all maps that are given are (Z, Y, X) of one shape."""
+    given = [measure, *(other for other in others if other is not None)]
+    if measure.ndim != 3 or any(array.shape != measure.shape for array in given):
+        shapes = ", ".join(str(array.shape) for array in given)
+        raise SettingsError(f"all maps must be (Z, Y, X) of one shape; got {shapes}")
 
 
 @compiled

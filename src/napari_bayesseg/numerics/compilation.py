@@ -19,6 +19,9 @@ def compiled(function: Function) -> Function:
     and the viewer does that; callers spread chunks over their own threads. No ``fastmath``:
     results must not depend on how a loop was vectorised, and NaN must stay NaN. Division follows
     NumPy's rules (no exception on zero), or loops with a division would not vectorise.
+
+    The compiled code is kept on disk beside the module and goes stale with the module's own file
+    only: after editing a function that compiled functions of other modules call, touch those too.
     """
     try:
         return _compile(function, cache=True)

@@ -21,6 +21,7 @@ __all__ = ["summarise_range"]
 Line = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Whole = NDArray[np.int64]
+Classes = NDArray[np.uint16]
 
 _SINGLE_SHIFT = np.int32(23)
 _SINGLE_MASK = np.int32(0x007FFFFF)
@@ -28,8 +29,7 @@ _SINGLE_ONE = np.int32(0x3F800000)
 _DOUBLE_SHIFT = np.int64(52)
 _DOUBLE_MASK = np.int64(0x000FFFFFFFFFFFFF)
 _DOUBLE_ONE = np.int64(0x3FF0000000000000)
-_SQRT_2 = math.sqrt(2.0)
-_LN_2 = math.log(2.0)
+_SQRT_2, _LN_2 = math.sqrt(2.0), math.log(2.0)
 _ROUNDING_NATS = 1e-6
 # Values of T draws sorted at a time: what stays in the first-level cache.
 _SORTED_VALUES = 8192
@@ -103,7 +103,7 @@ def _accumulate(
 
 @compiled
 def _label(
-    flat: Line, layout: Whole, start: int, total: Doubles, mean: Line, top: Doubles, label: Any
+    flat: Line, layout: Whole, start: int, total: Doubles, mean: Line, top: Doubles, label: Classes
 ) -> None:
     """Turn sums into means in place, store them as float32 and take their first largest class.
 
@@ -160,7 +160,7 @@ def _store_entropies(
 
 @compiled
 def _store_deviation(
-    flat: Line, layout: Whole, square: Doubles, mean: Doubles, label: Any, out: Line
+    flat: Line, layout: Whole, square: Doubles, mean: Doubles, label: Classes, out: Line
 ) -> None:
     """Write the population standard deviation of the labelled class."""
     num_draws, _, _, class_stride = layout
@@ -172,7 +172,7 @@ def _store_deviation(
 
 
 @compiled
-def _store_variation(flat: Line, layout: Whole, label: Any, out: Line) -> None:
+def _store_variation(flat: Line, layout: Whole, label: Classes, out: Line) -> None:
     """Write the share of draws that another class leads; ties go to the lowest."""
     num_draws, draw_stride, num_classes, class_stride = layout
     length = label.size
@@ -235,7 +235,7 @@ def _interpolate(values: Line, percentile: float, v: int) -> float:
 
 @compiled
 def _store_spread(
-    flat: Line, layout: Whole, label: Any, percentiles: Doubles, values: Line, out: Line
+    flat: Line, layout: Whole, label: Classes, percentiles: Doubles, values: Line, out: Line
 ) -> None:
     """Write the distance between two percentiles of the labelled class."""
     num_draws, draw_stride, _, class_stride = layout
@@ -261,7 +261,7 @@ def summarise_range(
     rows: Whole,
     percentiles: Doubles,
     mean: Line,
-    labels: Any,
+    labels: Classes,
     maps: Line,
 ) -> None:
     """Fill `mean`, `labels` and `maps` for the voxels of `extent` = (start, stop, chunk size).

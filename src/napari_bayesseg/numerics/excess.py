@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.numerics.boundary_distance import distance_to_boundary
+from napari_bayesseg.numerics.boundary_distance import check_shapes, distance_to_boundary
+from napari_bayesseg.numerics.boundary_uncertainty import (
+    BoundaryUncertainty,
+    boundary_uncertainty,
+)
 from napari_bayesseg.numerics.compilation import compiled
 
 __all__ = [
@@ -31,7 +35,8 @@ Doubles = NDArray[np.float64]
 
 # A bin holds at least this many voxels, or this share of a small volume.
 _VOXELS_PER_BIN = 1000
-_SHARE_PER_BIN = 0.01
+_SHARE_PER_BIN = 0.002
+_BINS_PER_VOXEL = 8
 
 
 @dataclass(frozen=True)
@@ -60,37 +65,13 @@ class UsualCurve:
         return np.asarray(np.interp(distances, self.distances, self.means))
 
 
-@dataclass(frozen=True)
-class BoundaryUncertainty:
-    """How far the predicted boundary may be off, as one number for the whole volume.
-
-    Attributes
-    ----------
-    voxels : float
-        Expected wrong voxels per face between voxels of different class: "+-0.4 voxel".
-    length : float
-        Expected wrong volume per area of those faces, in the spacing's unit.
-    num_faces : int
-    area : float
-        Of all faces.
-    shell_width : float
-        Voxels up to this distance from the boundary were counted.
-    """
-
-    voxels: float
-    length: float
-    num_faces: int
-    area: float
-    shell_width: float
-
-
 def usual_curve(
     measure: NDArray[np.floating[Any]], distances: NDArray[np.float32], bin_width: float
 ) -> UsualCurve:
     """Average the measure over bins of distance.
 
-    Bins are merged with the next farther ones until each holds 1000 voxels (or 1 % of those of a
-    volume below 100000), so that a few voxels in the heart of a particle, which an inclusion may
+    Bins are merged with the next farther ones until each holds 1000 voxels (or 0.2 % of those of a
+    volume below 500000), so that a few voxels in the heart of a particle, which an inclusion may
     fill wholly, do not make their own norm.
 
     Parameters
@@ -145,7 +126,8 @@ def excess(
     spacing : (z, y, x)
         Distance between voxel centres.
     bin_width : float, optional
-        Of the curve, in the spacing's unit; by default half the smallest spacing.
+        Of the curve, in the spacing's unit; by default an eighth of the smallest
+        spacing: near a boundary the few distances that a grid allows then stay apart.
     valid : (Z, Y, X) bool, optional
         Voxels that were predicted.
     distances : (Z, Y, X) float32, optional
@@ -163,101 +145,20 @@ def excess(
     SettingsError
         If shapes differ, or the spacing or `bin_width` is not positive.
     """
-    _check_shapes(measure, labels, valid, distances)
+    check_shapes(measure, labels, valid, distances)
     if distances is None:
         distances = distance_to_boundary(labels, spacing, valid)
-    width = min(spacing) / 2 if bin_width is None else bin_width
+    width = min(spacing) / _BINS_PER_VOXEL if bin_width is None else bin_width
     curve = usual_curve(measure, distances, width)
-    # The curve at the edges of the bins, so that one look-up per voxel is enough.
-    num_edges = int(curve.distances[-1] / width) + 3 if curve.distances.size else 2
-    table = curve.at(np.arange(num_edges) * width) if curve.distances.size else np.zeros(2)
-    values = np.ascontiguousarray(measure, dtype=np.float32)
-    result = np.empty(values.shape, dtype=np.float32)
-    places = np.ascontiguousarray(distances)
-    _subtract(values.reshape(-1), places.reshape(-1), width, table, result.reshape(-1))
+    result = np.full(measure.shape, np.nan, dtype=np.float32)
+    if curve.distances.size:
+        values = np.ascontiguousarray(measure, dtype=np.float32).reshape(-1)
+        places = np.ascontiguousarray(distances).reshape(-1)
+        starts = np.searchsorted(
+            curve.distances, np.arange(curve.distances[-1] / width + 2) * width
+        )
+        _subtract(values, places, width, curve.distances, curve.means, starts, result.reshape(-1))
     return result
-
-
-def boundary_uncertainty(
-    expected_error: NDArray[np.floating[Any]],
-    labels: NDArray[np.integer[Any]],
-    spacing: Spacing,
-    shell_width: float | None = None,
-    valid: NDArray[np.bool_] | None = None,
-    *,
-    distances: NDArray[np.float32] | None = None,
-) -> BoundaryUncertainty:
-    """Express the expected error around the boundaries as a shift of the boundary.
-
-    With S the voxels whose distance to another class is at most `shell_width`, e the expected
-    error, V the volume of a voxel and F the faces between voxels of different class::
-
-        voxels = sum_S e / |F|        length = V sum_S e / sum_F area
-
-    A boundary that is wrong by d on one side makes d wrong volume per area. Faces follow the voxel
-    grid, so the area of an oblique boundary is overestimated and the shift underestimated, by up
-    to 1/sqrt(3).
-
-    Parameters
-    ----------
-    expected_error : (Z, Y, X) float
-        One minus the largest mean probability; NaN is left out.
-    labels : (Z, Y, X) int
-        Predicted classes, from 0.
-    spacing : (z, y, x)
-        Distance between voxel centres.
-    shell_width : float, optional
-        In the spacing's unit; by default three times the smallest spacing, or one and a half
-        times the largest if that is more.
-    valid : (Z, Y, X) bool, optional
-        Voxels that were predicted.
-    distances : (Z, Y, X) float32, optional
-        As for :func:`excess`.
-
-    Returns
-    -------
-    BoundaryUncertainty
-        NaN for both numbers where there is no boundary.
-
-    Raises
-    ------
-    SettingsError
-        If shapes differ or the spacing is not positive.
-    """
-    _check_shapes(expected_error, labels, valid, distances)
-    if distances is None:
-        distances = distance_to_boundary(labels, spacing, valid)
-    width = max(3 * min(spacing), 1.5 * max(spacing)) if shell_width is None else shell_width
-    # A hair wider, so that float32 rounding does not leave out a whole layer.
-    shell = distances <= width * (1 + 1e-6)
-    error = float(np.nansum(expected_error, where=shell, dtype=np.float64))
-    voxel_volume = float(np.prod(spacing))
-    num_faces, area = 0, 0.0
-    for axis in range(3):
-        ahead, behind = [slice(None)] * 3, [slice(None)] * 3
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        first, second = tuple(ahead), tuple(behind)
-        faces = labels[first] != labels[second]
-        if valid is not None:
-            faces &= valid[first] & valid[second]
-        count = int(np.count_nonzero(faces))
-        num_faces += count
-        area += count * voxel_volume / spacing[axis]
-    has_boundary = num_faces > 0
-    return BoundaryUncertainty(
-        voxels=error / num_faces if has_boundary else float("nan"),
-        length=error * voxel_volume / area if has_boundary else float("nan"),
-        num_faces=num_faces,
-        area=area,
-        shell_width=float(width),
-    )
-
-
-def _check_shapes(measure: NDArray[Any], *others: NDArray[Any] | None) -> None:
-    given = [measure, *(other for other in others if other is not None)]
-    if measure.ndim != 3 or any(array.shape != measure.shape for array in given):
-        shapes = ", ".join(str(array.shape) for array in given)
-        raise SettingsError(f"all maps must be (Z, Y, X) of one shape; got {shapes}")
 
 
 def _merge(sums: Doubles, needed: float) -> Doubles:
@@ -288,16 +189,26 @@ def _fill_bins(values: Any, distances: Any, width: float, sums: Doubles) -> None
 
 
 @compiled
-def _subtract(values: Any, distances: Any, width: float, table: Doubles, result: Any) -> None:
-    """Subtract `table`, given at multiples of `width`, level beyond its end."""
-    last = np.float64(table.size - 1)
+def _subtract(
+    values: Any,
+    distances: Any,
+    width: float,
+    knots: Doubles,
+    means: Doubles,
+    starts: Any,
+    result: Any,
+) -> None:
+    """Subtract the curve; ``starts[b]`` is the first knot not below ``b * width``."""
     for n in range(values.size):
-        place = distances[n] / width
+        place = np.float64(distances[n])
         if np.isnan(place):
-            result[n] = np.nan
             continue
-        place = min(place, last)
-        below = min(int(place), table.size - 2)
-        share = place - below
-        usual = table[below] * (1.0 - share) + table[below + 1] * share
+        above = starts[min(int(place / width), starts.size - 1)]
+        while above < knots.size and knots[above] < place:
+            above += 1
+        if above == 0 or above == knots.size:
+            usual = means[min(above, knots.size - 1)]
+        else:
+            share = (place - knots[above - 1]) / (knots[above] - knots[above - 1])
+            usual = means[above - 1] * (1.0 - share) + means[above] * share
         result[n] = np.float32(values[n] - usual)

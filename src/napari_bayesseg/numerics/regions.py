@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.numerics.region_splitting import label_hot_spots, label_patches
+from napari_bayesseg.numerics.boundary_distance import check_shapes
+from napari_bayesseg.numerics.hot_spots import label_hot_spots
+from napari_bayesseg.numerics.patches import label_patches
 from napari_bayesseg.numerics.region_summary import GroupSummary, bounding_boxes, summarise_groups
 
 __all__ = ["DEFAULT_EXTENT_VOXELS", "DEFAULT_PERSISTENCE", "Region", "find_regions"]
@@ -118,8 +120,8 @@ def find_regions(
     SettingsError
         If shapes differ, or `max_extent`, `h` or the spacing is not positive.
     """
-    others = (expected_error, labels) if valid is None else (expected_error, labels, valid)
-    _check(measure, others, spacing, max_extent, h)
+    check_shapes(measure, expected_error, labels, valid)
+    _check(spacing, max_extent, h)
     mask = measure > threshold
     if valid is not None:
         mask &= valid
@@ -147,16 +149,7 @@ def find_regions(
     return regions, region_labels
 
 
-def _check(
-    measure: NDArray[np.floating[Any]],
-    others: tuple[NDArray[Any], ...],
-    spacing: Spacing,
-    max_extent: float | None,
-    h: float | None,
-) -> None:
-    if measure.ndim != 3 or any(other.shape != measure.shape for other in others):
-        shapes = ", ".join(str(array.shape) for array in (measure, *others))
-        raise SettingsError(f"all maps must be (Z, Y, X) of one shape; got {shapes}")
+def _check(spacing: Spacing, max_extent: float | None, h: float | None) -> None:
     if min(spacing) <= 0:
         raise SettingsError(f"spacing must be positive; got {spacing}")
     for name, value in (("max_extent", max_extent), ("h", h)):

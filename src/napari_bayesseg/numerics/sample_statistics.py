@@ -95,7 +95,8 @@ def summarise_draws(
     rows = np.array([names.index(m) if m in names else -1 for m in MEASURES], dtype=np.int64)
     limits = np.array(percentiles, dtype=np.float64)
     mean = np.empty((num_classes, num_voxels), dtype=np.float32)
-    labels = _empty_labels(num_voxels, num_classes)
+    # One type inside, so that one compiled kernel serves any number of classes.
+    labels = np.empty(num_voxels, dtype=np.uint16)
     maps = np.empty((len(names), num_voxels), dtype=np.float32)
     smallest, largest = _CHUNK_LIMITS
     chunk = chunk_voxels or min(max(_ACCUMULATORS_PER_CHUNK // num_classes, smallest), largest)
@@ -111,19 +112,14 @@ def summarise_draws(
         with ThreadPoolExecutor(num_threads, thread_name_prefix="summarise-draws") as pool:
             # Consumed so that an exception in a thread surfaces here.
             list(pool.map(work, range(0, num_voxels, per_task)))
-    return BlockStatistics(mean, labels, {name: maps[i] for i, name in enumerate(names)})
+    narrow: Labels = labels.astype(np.uint8) if num_classes <= 256 else labels
+    return BlockStatistics(mean, narrow, {name: maps[i] for i, name in enumerate(names)})
 
 
 def warm_up() -> None:
     """Compile the kernel (seconds, once per machine), so that the first block does not wait."""
     probs = np.full((2, 2, 2), 0.5, dtype=np.float32)
     summarise_draws(probs, tuple(MEASURES))
-
-
-def _empty_labels(num_voxels: int, num_classes: int) -> Labels:
-    if num_classes <= 256:
-        return np.empty(num_voxels, dtype=np.uint8)
-    return np.empty(num_voxels, dtype=np.uint16)
 
 
 def _check_settings(

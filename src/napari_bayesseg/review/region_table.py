@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.tables import write_csv
-from napari_bayesseg.numerics.excess import boundary_uncertainty
+from napari_bayesseg.numerics.boundary_uncertainty import boundary_uncertainty
 from napari_bayesseg.numerics.regions import Region, find_regions
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 
@@ -158,7 +158,9 @@ def find_result_regions(
         regions,
         region_labels,
         total,
-        boundary_uncertainty(expected_error, labels, geometry.spacing, valid=valid),
+        boundary_uncertainty(
+            expected_error, labels, geometry.spacing, valid=valid
+        ).length,
         result.class_names,
         geometry.unit,
         result.record["run_id"],

@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from napari_bayesseg.core.allocator import keep_freed_memory
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.networks.normalisation import Statistics, set_statistics
 from napari_bayesseg.networks.vnet3d import VNet
@@ -77,6 +78,7 @@ def fit(
     Without held-out scans the last state is returned. Deterministic for a seed, device and number
     of threads.
     """
+    keep_freed_memory()
     fabric = Fabric(accelerator=_accelerator(settings.device), devices=1)
     fabric.seed_everything(settings.seed, verbose=False)
     network = VNet(settings.network_spec(num_classes))

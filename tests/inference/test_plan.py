@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.inference.plan import (
+    BlockPlan,
+    block_bytes,
+    check_block_shape,
+    choose_block_shape,
+    plan_blocks,
+    split_to_fit,
+)
+from napari_bayesseg.posteriors.network import NetworkPosterior
+from tests.models import small_network
+
+triples = st.tuples(*[st.integers(1, 20)] * 3)
+
+
+@pytest.fixture(scope="module")
+def posterior() -> NetworkPosterior:
+    return NetworkPosterior(small_network())
+
+
+@given(triples, triples, st.tuples(*[st.integers(0, 19)] * 6))
+@settings(deadline=None)
+def test_blocks_cover_the_roi_once(shape: Index3, block: Index3, ends: tuple[int, ...]) -> None:
+    low = [min(a, n - 1) for a, n in zip(ends[:3], shape, strict=True)]
+    high = [max(a + 1, min(b, n)) for a, b, n in zip(low, ends[3:], shape, strict=True)]
+    roi = Roi((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+    plan = BlockPlan(shape, roi, block)
+    counts = np.zeros(shape, int)
+    for piece in plan.blocks():
+        counts[piece.core.slices] += 1
+        assert plan.block(piece.index) == piece
+    expected = np.zeros(shape, int)
+    expected[roi.slices] = 1
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_blocks_nearest_to_the_focus_come_first() -> None:
+    plan = BlockPlan((8, 16, 16), Roi.whole((8, 16, 16)), (8, 8, 8))
+    assert plan.blocks(focus=(4, 12, 12))[0].core == Roi((0, 8, 8), (8, 16, 16))
+    assert {b.index for b in plan.blocks((0, 0, 0))} == {b.index for b in plan.blocks()}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "nearest"),
+    [
+        ((20, 64, 64), (24, 64, 64)),
+        ((8, 60, 64), (8, 64, 64)),
+        ((1, 64, 64), (8, 64, 64)),
+        ((97, 64, 64), (96, 64, 64)),
+    ],
+)
+def test_block_shapes_off_the_stride_are_refused_with_the_nearest(
+    wanted: Index3, nearest: Index3
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_block_shape(wanted, (96, 192, 192), (8, 8, 8))
+    assert f"nearest valid shape is {nearest}" in str(caught.value)
+    check_block_shape(nearest, (96, 192, 192), (8, 8, 8))
+
+
+@pytest.mark.parametrize("wanted", [(45, 83, 101), (45, 8, 104), (8, 83, 16)])
+def test_whole_axes_and_multiples_of_the_stride_are_valid(wanted: Index3) -> None:
+    check_block_shape(wanted, (45, 83, 101), (8, 8, 8))
+
+
+def test_blocks_larger_than_the_scan_are_cut_to_it() -> None:
+    shape: Index3 = (5, 9, 9)
+    assert plan_blocks(shape, Roi.whole(shape), (8, 16, 16), (8, 8, 8)).block_shape == shape
+
+
+@pytest.mark.parametrize("shape", [(96, 192, 192), (1, 2000, 2000), (1024, 1024, 1024), (3, 5, 7)])
+@pytest.mark.parametrize("samples", [4, 64])
+def test_the_chosen_shape_is_valid_and_fits(
+    posterior: NetworkPosterior, shape: Index3, samples: int
+) -> None:
+    memory = 10**9
+    chosen = choose_block_shape(
+        posterior, shape, memory=memory, num_samples=samples, num_measures=7
+    )
+    check_block_shape(chosen, shape, posterior.stride)
+    need = block_bytes(posterior, Roi((0, 0, 0), chosen), shape, samples, 7)
+    assert need + 600e6 <= memory
+
+
+def test_too_little_memory_is_refused_with_the_least_that_would_do(
+    posterior: NetworkPosterior,
+) -> None:
+    with pytest.raises(SettingsError, match=r"memory must be at least 0\.\d+GB"):
+        choose_block_shape(
+            posterior, (64, 64, 64), memory=10**8, num_samples=16, num_measures=7
+        )
+
+
+def test_parts_of_a_block_cover_it_and_fit(posterior: NetworkPosterior) -> None:
+    core, shape = Roi((8, 0, 16), (40, 48, 64)), (64, 64, 64)
+    memory = 600 * 10**6 + 8 * 10**6
+    parts = list(
+        split_to_fit(posterior, core, shape, memory=memory, num_samples=16, num_measures=7)
+    )
+    counts = np.zeros(shape, int)
+    for part in parts:
+        counts[part.slices] += 1
+        assert block_bytes(posterior, part, shape, 16, 7) <= 8 * 10**6
+    assert len(parts) > 1
+    assert counts[core.slices].min() == counts[core.slices].max() == 1
+    assert counts.sum() == core.size

@@ -1,0 +1,55 @@
+"""Small random models for tests: real networks with population statistics, never trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from napari_bayesseg.networks.checkpoint import ModelCard, save_model
+from napari_bayesseg.networks.normalisation import GroupNorm
+from napari_bayesseg.networks.spec import VNetSpec
+from napari_bayesseg.networks.vnet3d import VNet
+
+METHODS = ("bcnn", "mc-dropout")
+
+
+def small_spec(method: str = "bcnn", **changes: object) -> VNetSpec:
+    values: dict[str, object] = {
+        "num_classes": 3,
+        "channels": (4, 8, 8),
+        "decoder": "variational" if method == "bcnn" else "dropout",
+    }
+    return VNetSpec.model_validate({**values, **changes})
+
+
+def small_network(method: str = "bcnn", seed: int = 0, **changes: object) -> VNet:
+    """A network whose activations stay near unit scale, so that its softmax is not saturated."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = VNet(small_spec(method, **changes))
+        probe = torch.randn(2, 1, 24, 24, 24)
+        for module in network.modules():
+            if isinstance(module, GroupNorm):
+                module.statistics = "accumulating"
+                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+                torch.nn.init.uniform_(module.bias, -0.5, 0.5)
+        noise = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            logits = network(probe, noise)
+            classifier = network.classifier
+            (classifier.mean if method == "bcnn" else classifier.weight).div_(logits.std())
+    for module in network.modules():
+        if isinstance(module, GroupNorm):
+            module.statistics = "population"
+    return network.eval()
+
+
+def write_model(folder: Path, method: str = "bcnn", seed: int = 0, **changes: object) -> Path:
+    network = small_network(method, seed, **changes)
+    names = tuple(f"class {index}" for index in range(network.spec.num_probabilities))
+    card = ModelCard(
+        name=folder.name, method=method, network=network.spec, class_names=names
+    )
+    save_model(folder, card, network)
+    return folder
