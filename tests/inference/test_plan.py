@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.inference.plan import (
+    BASE_BYTES,
     BlockPlan,
     block_bytes,
     check_block_shape,
@@ -87,7 +88,7 @@ def test_the_chosen_shape_is_valid_and_fits(
     )
     check_block_shape(chosen, shape, posterior.stride)
     need = block_bytes(posterior, Roi((0, 0, 0), chosen), shape, samples, 7)
-    assert need + 600e6 <= memory
+    assert need + BASE_BYTES <= memory
 
 
 def test_too_little_memory_is_refused_with_the_least_that_would_do(
@@ -101,14 +102,21 @@ def test_too_little_memory_is_refused_with_the_least_that_would_do(
 
 def test_parts_of_a_block_cover_it_and_fit(posterior: NetworkPosterior) -> None:
     core, shape = Roi((8, 0, 16), (40, 48, 64)), (64, 64, 64)
-    memory = 600 * 10**6 + 8 * 10**6
+    available = block_bytes(posterior, core, shape, 16, 7) * 2 // 3
     parts = list(
-        split_to_fit(posterior, core, shape, memory=memory, num_samples=16, num_measures=7)
+        split_to_fit(
+            posterior,
+            core,
+            shape,
+            memory=BASE_BYTES + available,
+            num_samples=16,
+            num_measures=7,
+        )
     )
     counts = np.zeros(shape, int)
     for part in parts:
         counts[part.slices] += 1
-        assert block_bytes(posterior, part, shape, 16, 7) <= 8 * 10**6
+        assert block_bytes(posterior, part, shape, 16, 7) <= available
     assert len(parts) > 1
     assert counts[core.slices].min() == counts[core.slices].max() == 1
     assert counts.sum() == core.size

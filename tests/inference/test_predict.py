@@ -12,11 +12,13 @@ import zarr
 from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.inference.plan import BASE_BYTES
 from napari_bayesseg.inference.predict import RunHooks, predict
 from napari_bayesseg.inference.result import Result, load_result
 from napari_bayesseg.inference.serial_runner import Cancelled
 from napari_bayesseg.numerics.measure_formulas import mutual_information, predictive_entropy
 from napari_bayesseg.numerics.uncertainty import MEASURES
+from tests.models import write_model
 
 BLOCK = (8, 16, 16)
 SAMPLES = 4
@@ -108,7 +110,7 @@ def test_less_memory_cuts_blocks_into_parts_and_changes_only_rounding(
         tmp_path / "r.zarr",
         num_samples=SAMPLES,
         block_shape=BLOCK,
-        memory=600 * 10**6 + 2 * 10**6,
+        memory=BASE_BYTES + 10**6,
     )
     assert other.record["run_id"] == reference.record["run_id"]
     np.testing.assert_allclose(other.mean_probability, reference.mean_probability, atol=1e-5)
@@ -139,6 +141,7 @@ def test_a_cancelled_run_is_continued_bit_for_bit(
 
 KILLED = """
 import os, signal, sys
+from napari_bayesseg.inference.plan import BASE_BYTES
 from napari_bayesseg.inference.predict import RunHooks, predict
 scan, model, out, fatal = sys.argv[1:]
 calls = 0
@@ -199,14 +202,16 @@ def test_another_run_at_the_same_place_is_refused_with_the_difference(
     predict(scan_path, models["bcnn"], out, num_samples=2)
     with pytest.raises(StoreError, match="seed 0 there, 1 now"):
         predict(scan_path, models["bcnn"], out, num_samples=2, seed=1)
-    with pytest.raises(StoreError, match="another model weights"):
+    with pytest.raises(StoreError, match="method bcnn there, mc-dropout now"):
         predict(scan_path, models["mc-dropout"], out, num_samples=2)
+    with pytest.raises(StoreError, match="another model weights"):
+        predict(scan_path, write_model(tmp_path / "other", seed=9), out, num_samples=2)
     with pytest.raises(StoreError, match="another scan"):
         other = np.asarray(np.random.default_rng(0).integers(0, 99, (13, 30, 37)), np.uint16)
         predict(other, models["bcnn"], out, num_samples=2)
     replaced = predict(scan_path, models["bcnn"], out, num_samples=2, seed=1, overwrite=True)
     assert replaced.settings.seed == 1
-    assert not [p for p in tmp_path.iterdir() if p != out]
+    assert {path.name for path in tmp_path.iterdir()} == {"r.zarr", "other"}
 
 
 def test_folders_of_other_things_are_never_overwritten(

@@ -29,6 +29,8 @@ KINDS = {
     "deflate_predictor": {"compression": "zlib", "predictor": True, "metadata": None},
     "packbits": {"compression": "packbits", "metadata": None},
     "lzma": {"compression": "lzma", "metadata": None},
+    "lzw": {"compression": "lzw", "predictor": True, "metadata": None},
+    "zstd": {"compression": "zstd", "tile": (16, 16), "metadata": None},
     "tiles": {"tile": (16, 16), "metadata": None},
     "tiles_deflate": {"tile": (16, 16), "compression": "zlib", "ome": True, "metadata": OME},
     "strips": {"rowsperstrip": 5, "metadata": None},

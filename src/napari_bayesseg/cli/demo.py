@@ -24,6 +24,7 @@ __all__ = ["demo"]
 _MODEL, _TWIN = "electrode-bcnn", "electrode-mc-dropout"
 _MEASURE = "mutual_information_excess"
 _NUM_REGIONS = 10
+_LEAST_VOXELS = 27  # smaller specks are noise along ordinary boundaries
 _SHARE_ABOVE = 99.0  # percent of the voxels that lie below the demo's threshold
 
 
@@ -64,7 +65,12 @@ def _write_files(result: Result, twin: Result, scan: Volume, out: Path) -> list[
     mask, csv = out / "mask.ome.tif", out / "regions.csv"
     write_volume(mask, np.asarray(result.labels), result.geometry, name="labels")
     values = np.asarray(result.measure(_MEASURE))
-    table = find_result_regions(result, _MEASURE, float(np.nanpercentile(values, _SHARE_ABOVE)))
+    table = find_result_regions(
+        result,
+        _MEASURE,
+        float(np.nanpercentile(values, _SHARE_ABOVE)),
+        min_volume=_LEAST_VOXELS * result.geometry.voxel_volume,
+    )
     table.write_csv(csv)
     say(summarise(table))
     slices = _slices_worth_seeing(values)

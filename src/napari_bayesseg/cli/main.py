@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", BayesSegWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes fewer by name
             app(
                 list(sys.argv[1:] if arguments is None else arguments),
                 exit_on_error=False,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_bayesseg.core.errors import GeometryError, SettingsError
-from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.core.geometry import Geometry, Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import VolumeSpec
 from napari_bayesseg.inference.predict import Job, RunHooks, run_job
@@ -96,7 +96,8 @@ def import_probabilities(
 
 def _spec(stack: ProbabilityStack, first: Path, scan: str | Path | None) -> VolumeSpec:
     if scan is None:
-        return VolumeSpec(stack.shape, "float32", stack.geometry, first.name.split(".")[0])
+        geometry = stack.geometry or Geometry.from_spacing()
+        return VolumeSpec(stack.shape, "float32", geometry, first.name.split(".")[0])
     spec = read_volume(scan).spec
     if spec.shape != stack.shape:
         raise GeometryError(

@@ -195,7 +195,8 @@ class ResultStore:
 
     def _mark(self, index: int, value: int) -> None:
         mask = self.array("block_mask")
-        mask[np.unravel_index(index, mask.shape)] = value
+        position = tuple(int(i) for i in np.unravel_index(index, mask.shape))
+        mask[position] = value
 
     def _sync_chunks(self, array: zarr.Array[Any], core: Roi) -> None:
         # Zarr renames chunks into place but leaves it to the system when they reach the disk.

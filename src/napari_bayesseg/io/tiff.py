@@ -7,6 +7,7 @@ directories and bytes before a voxel is handed out.
 
 from __future__ import annotations
 
+import logging
 import math
 import struct
 from collections.abc import Mapping
@@ -45,6 +46,9 @@ from napari_bayesseg.io.tiff_pages import PageArray
 __all__ = ["TiffReader", "open_tiff"]
 
 Pages = list[Page]
+# What is wrong with a file is said once, in our error, not also by tifffile on stderr. Programs
+# that set up logging still get it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 # What tifffile raises on damaged directories and tags, besides its own TiffFileError.
 _PARSE_ERRORS = (
     tifffile.TiffFileError,

@@ -49,7 +49,8 @@ class GroupNorm(nn.Module):
     @torch.no_grad()
     def _accumulate(self, x: Tensor) -> None:
         # Running mean over batches: each batch counts alike, whatever its size.
-        per_group = x.detach().unflatten(1, (self.groups, -1)).transpose(0, 1).flatten(1)
+        grouped = x.detach().reshape(x.shape[0], self.groups, -1)
+        per_group = grouped.transpose(0, 1).flatten(1)
         self.count += 1
         self.mean += (per_group.mean(1) - self.mean) / self.count
         self.second_moment += (per_group.square().mean(1) - self.second_moment) / self.count
@@ -57,9 +58,9 @@ class GroupNorm(nn.Module):
     def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
         variance = self.second_moment - self.mean.square()
         scale = (
-            self.weight.unflatten(0, (self.groups, -1)) * torch.rsqrt(variance + self.eps)[:, None]
+            self.weight.reshape(self.groups, -1) * torch.rsqrt(variance + self.eps)[:, None]
         )
-        shift = self.bias.unflatten(0, (self.groups, -1)) - self.mean[:, None] * scale
+        shift = self.bias.reshape(self.groups, -1) - self.mean[:, None] * scale
         return scale.reshape(1, -1, 1, 1, 1), shift.reshape(1, -1, 1, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -68,8 +68,11 @@ class VariationalConvolution(nn.Module):
         self.kernel_size = kernel_size
         self.prior_scale = prior_scale
         shape = (out_channels, in_channels, *kernel_size)
-        self.mean = nn.Parameter(torch.empty(shape).normal_(0.0, 0.1))
-        self.rho = nn.Parameter(torch.empty(shape).normal_(rho_init, 0.1))
+        self.mean = nn.Parameter(torch.empty(shape))
+        self.rho = nn.Parameter(torch.empty(shape))
+        if not self.mean.is_meta:  # torch loads its compiler, seconds, to do nothing there
+            nn.init.normal_(self.mean, 0.0, 0.1)
+            nn.init.normal_(self.rho, rho_init, 0.1)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     @property

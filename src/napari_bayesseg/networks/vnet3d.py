@@ -103,7 +103,8 @@ class Convolution(nn.Module):
         self.kernel_size = kernel_size
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, *kernel_size))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+        if not self.weight.is_meta:  # torch loads its compiler, seconds, to do nothing there
+            nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
 
     def forward(self, patch: Patch, need: Window, noise: Noise | None = None) -> Patch:
         """Convolve; the noise is not used."""

@@ -55,7 +55,7 @@ def learning_rate(settings: TrainingSettings, step: int) -> float:
     if done <= settings.constant_fraction or settings.constant_fraction == 1.0:
         return settings.learning_rate
     decay = (done - settings.constant_fraction) / (1.0 - settings.constant_fraction)
-    return settings.learning_rate * settings.final_learning_rate**decay
+    return float(settings.learning_rate * settings.final_learning_rate**decay)
 
 
 def statistics_mode(settings: TrainingSettings, step: int) -> Statistics:
