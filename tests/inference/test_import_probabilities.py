@@ -85,3 +85,4 @@ def test_logits_are_refused(tmp_path: Path) -> None:
     logits = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype(np.float32)
     with pytest.raises(FormatError, match="sum to 1"):
         import_probabilities([save(tmp_path / "p.npy", logits)], tmp_path / "r.zarr")
+    assert not (tmp_path / "r.zarr").exists()

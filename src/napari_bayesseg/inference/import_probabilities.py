@@ -76,10 +76,11 @@ def import_probabilities(
         memory=memory,
         device="cpu",
     )
-    sha256 = _hash(stack)
+    posterior = ProbabilityPosterior(stack)
+    sha256 = _checked_hash(posterior)
     identity = {"kind": "probabilities", "num_members": stack.num_members, "sha256": sha256}
     job = Job(
-        ProbabilityPosterior(stack),
+        posterior,
         None,
         spec.shape,
         spec.geometry,
@@ -115,12 +116,17 @@ def _possible(measures: Sequence[str], members: int) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def _hash(stack: ProbabilityStack) -> str:
-    """SHA-256 of shape and probabilities in C order, read in slabs."""
+def _checked_hash(posterior: ProbabilityPosterior) -> str:
+    """SHA-256 of shape and probabilities in C order; refuses what is no softmax output.
+
+    One pass in slabs, before anything is written.
+    """
+    stack = posterior.stack
     depth, height, width = stack.shape
     digest = hashlib.sha256(f"{stack.num_members}/{stack.num_classes}/{stack.shape}".encode())
-    for member in range(stack.num_members):
+    for index in range(stack.num_members):
+        member = posterior.draw(index, seed=0)
         for z in range(0, depth, _SLAB_PLANES):
             stop: Index3 = (min(z + _SLAB_PLANES, depth), height, width)
-            digest.update(np.ascontiguousarray(stack.read(member, Roi((z, 0, 0), stop))).data)
+            digest.update(np.ascontiguousarray(member.probabilities(Roi((z, 0, 0), stop))).data)
     return digest.hexdigest()

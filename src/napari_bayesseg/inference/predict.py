@@ -149,6 +149,13 @@ def predict(
     )
     for name in settings.measures:
         get_measure(name)
+    if settings.num_samples == 1:
+        warnings.warn(
+            "with one draw there is no disagreement: mutual information, standard deviation, "
+            "spread and variation ratio are 0 everywhere and mean nothing",
+            BayesSegWarning,
+            stacklevel=2,
+        )
     target = choose_device(settings.device)
     posterior, card, folder = open_model(model, target)
     if isinstance(scan, str | Path):
@@ -203,13 +210,6 @@ def run_job(
     """Create or continue the store at `out` and run what is missing."""
     started = perf_counter()
     measures = settings.measures or tuple(MEASURES)
-    if settings.num_samples == 1:
-        warnings.warn(
-            "with one draw there is no disagreement: mutual information, standard deviation, "
-            "spread and variation ratio are 0 everywhere and mean nothing",
-            BayesSegWarning,
-            stacklevel=3,
-        )
     plan = _plan(job, settings, measures, out, overwrite=overwrite)
     layout = StoreLayout(
         job.shape,

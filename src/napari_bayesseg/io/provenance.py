@@ -62,7 +62,7 @@ def making() -> dict[str, Any]:
 def first_difference(old: Any, new: Any, name: str = "") -> str | None:
     """Return the first entry in which two identities differ, in words."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in sorted({*old, *new}):
+        for key in sorted({*old, *new}, key=lambda key: (not key.endswith("sha256"), key)):
             inner = f"{name} {key}".strip()
             found = first_difference(old.get(key), new.get(key), inner)
             if found:
@@ -71,5 +71,7 @@ def first_difference(old: Any, new: Any, name: str = "") -> str | None:
     if old == new:
         return None
     if name.endswith("sha256"):
-        return f"another {name.removesuffix(' sha256')}"
+        return f"another {name.removesuffix('sha256').rstrip(' _')}"
+    if name.endswith("affine"):
+        return "another spacing or orientation"
     return f"{name} {old} there, {new} now"
