@@ -48,8 +48,6 @@ def small_network(method: str = "bcnn", seed: int = 0, **changes: object) -> VNe
 def write_model(folder: Path, method: str = "bcnn", seed: int = 0, **changes: object) -> Path:
     network = small_network(method, seed, **changes)
     names = tuple(f"class {index}" for index in range(network.spec.num_probabilities))
-    card = ModelCard(
-        name=folder.name, method=method, network=network.spec, class_names=names
-    )
+    card = ModelCard(name=folder.name, method=method, network=network.spec, class_names=names)
     save_model(folder, card, network)
     return folder

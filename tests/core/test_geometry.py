@@ -25,12 +25,8 @@ class TestRoi:
         with pytest.raises(SettingsError, match="inside the scan"):
             Roi.parse(text, (8, 8, 8))
 
-    @given(
-        st.tuples(*[st.integers(0, 9)] * 6), st.tuples(*[st.integers(0, 9)] * 6)
-    )
-    def test_intersection_is_that_of_masks(
-        self, a: tuple[int, ...], b: tuple[int, ...]
-    ) -> None:
+    @given(st.tuples(*[st.integers(0, 9)] * 6), st.tuples(*[st.integers(0, 9)] * 6))
+    def test_intersection_is_that_of_masks(self, a: tuple[int, ...], b: tuple[int, ...]) -> None:
         first, second = Roi(a[:3], a[3:]), Roi(b[:3], b[3:])
         masks = np.zeros((2, 9, 9, 9), bool)
         masks[0][first.slices] = masks[1][second.slices] = True
@@ -50,9 +46,7 @@ class TestGeometry:
     def test_cropped_keeps_every_voxel_in_its_place(self) -> None:
         geometry = Geometry.from_matrix(ROTATION)
         cropped = geometry.cropped(Roi((2, 3, 4), (5, 6, 7)))
-        np.testing.assert_allclose(
-            cropped.matrix @ [1, 1, 1, 1], geometry.matrix @ [3, 4, 5, 1]
-        )
+        np.testing.assert_allclose(cropped.matrix @ [1, 1, 1, 1], geometry.matrix @ [3, 4, 5, 1])
 
     @pytest.mark.parametrize(
         ("matrix", "message"),

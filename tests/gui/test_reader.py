@@ -94,8 +94,8 @@ def test_a_result_opens_as_scan_measures_and_labels(result_and_scan: tuple[Path,
     layers = [Layer.create(*layer) for layer in read(result_and_scan[0])]
     assert [(layer.name, layer._type_string, layer.visible) for layer in layers] == [
         ("tiny", "image", True),
-        ("tiny: mutual information (nat)", "image", True),
-        ("tiny: predictive entropy (nat)", "image", False),
+        ("mutual information (nat) tiny", "image", True),
+        ("predictive entropy (nat) tiny", "image", False),
         ("tiny: labels", "labels", True),
     ]
     assert {tuple(layer.scale) for layer in layers} == {(2.0, 0.5, 0.5)}

@@ -95,9 +95,7 @@ def test_too_little_memory_is_refused_with_the_least_that_would_do(
     posterior: NetworkPosterior,
 ) -> None:
     with pytest.raises(SettingsError, match=r"memory must be at least 0\.\d+GB"):
-        choose_block_shape(
-            posterior, (64, 64, 64), memory=10**8, num_samples=16, num_measures=7
-        )
+        choose_block_shape(posterior, (64, 64, 64), memory=10**8, num_samples=16, num_measures=7)
 
 
 def test_parts_of_a_block_cover_it_and_fit(posterior: NetworkPosterior) -> None:

@@ -69,7 +69,8 @@ def test_a_scan_without_numbers_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "roi", [Roi((0, 0, 0), (24, 32, 20)), Roi((18, 28, 10), (24, 32, 20)), Roi((3, 4, 5), (6, 7, 8))]
+    "roi",
+    [Roi((0, 0, 0), (24, 32, 20)), Roi((18, 28, 10), (24, 32, 20)), Roi((3, 4, 5), (6, 7, 8))],
 )
 def test_reading_beyond_the_end_repeats_the_edge(array: np.ndarray, roi: Roi) -> None:
     volume = Volume.from_array(array)

@@ -26,9 +26,7 @@ def test_kl_is_the_closed_form_of_the_library_summed_over_weights() -> None:
     torch.manual_seed(1)
     mean, scale = torch.randn(50, dtype=torch.float64), torch.rand(50, dtype=torch.float64) + 0.01
     for prior in (1.0, 0.3):
-        expected = kl_divergence(
-            Normal(mean, scale), Normal(torch.zeros_like(mean), prior)
-        ).sum()
+        expected = kl_divergence(Normal(mean, scale), Normal(torch.zeros_like(mean), prior)).sum()
         torch.testing.assert_close(gaussian_kl_divergence(mean, scale, prior), expected)
 
 
@@ -77,9 +75,7 @@ def test_flipout_has_the_output_distribution_of_weight_sampling() -> None:
         assert (found - expected).abs().max() < 6.5 * (2 / NUM_DRAWS) ** 0.5
 
 
-def exact_moments(
-    layer: VariationalConvolution, patch: Patch
-) -> tuple[torch.Tensor, torch.Tensor]:
+def exact_moments(layer: VariationalConvolution, patch: Patch) -> tuple[torch.Tensor, torch.Tensor]:
     padded = torch.nn.functional.pad(patch.data.double(), (1, 1, 1, 1, 0, 1))
     columns = padded.unfold(2, 2, 1).unfold(3, 3, 1).unfold(4, 3, 1)
     columns = columns[0].permute(1, 2, 3, 0, 4, 5, 6).reshape(64, -1)

@@ -27,7 +27,7 @@ def test_the_full_nets_have_the_published_number_of_parameters() -> None:
 def test_only_the_decoder_is_random(method: str) -> None:
     network = small_network(method)
     assert stochastic_layers(network)
-    assert not [layer for layer in stochastic_layers(network.encoder)]
+    assert not stochastic_layers(network.encoder)
 
 
 def test_windows_hold_exactly_the_receptive_field() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from cyclopts import Parameter
 
 from napari_bayesseg.cli import options
 from napari_bayesseg.cli.output import say, write_json
+from napari_bayesseg.cli.targets import check_target
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.inference.result import load_result
-from napari_bayesseg.io.writers import write_volume
+from napari_bayesseg.io.writers import write_volume, writer_for
 from napari_bayesseg.numerics.uncertainty import MEASURES, split_excess
 
 __all__ = ["export"]
@@ -25,27 +25,28 @@ def export(
     out: Annotated[Path, Parameter(help="*.ome.tif, *.tif (ImageJ), *.nii or *.nii.gz")],
     labels: Annotated[
         Literal["reviewed", "predicted"],
-        Parameter(help="Reviewed labels equal the predicted ones until somebody decides"),
+        Parameter(help="The reviewed equal the predicted ones until somebody decides"),
     ] = "reviewed",
     array: Annotated[
-        str | None, Parameter(help="A measure instead of the labels, e.g. mutual_information")
+        str | None,
+        Parameter(
+            help=f"A map instead of the labels: mean_probability, {', '.join(MEASURES)}; a "
+            "measure with the suffix _excess is what is over the usual"
+        ),
     ] = None,
-    overwrite: Annotated[bool, Parameter(help="Replace an existing file", negative=())] = False,
+    overwrite: Annotated[bool, options.flag("Replace an existing file")] = False,
     json: options.JsonOutput = False,
 ) -> None:
     """Write the mask, or a map, with the geometry of the scan."""
     opened = load_result(result)
+    check_target(out, opened)
     if out.exists() and not overwrite:
         raise SettingsError(f"{out}: exists already; name another file, or pass --overwrite")
-    source = opened.spec.source
-    if source is not None and out.resolve() == source.resolve():
-        raise SettingsError(f"{out}: is the scan itself, and sources are never written to")
-    if array is None:
-        values = np.asarray(opened.labels)
-    else:
-        if split_excess(array)[0] not in MEASURES:
-            raise SettingsError(f"array must be one of {', '.join(MEASURES)}; got {array}")
-        values = np.asarray(opened.measure(array))
+    writer_for(out)
+    if array not in (None, "mean_probability") and split_excess(array)[0] not in MEASURES:
+        known = ", ".join(("mean_probability", *MEASURES))
+        raise SettingsError(f"array must be one of {known}; got {array!r}")
+    values = opened.read(array or "labels")
     write_volume(out, values, opened.geometry, name=array or "labels")
     entry = {"file": str(out), "array": array or f"{labels} labels", "shape": list(values.shape)}
     if json:

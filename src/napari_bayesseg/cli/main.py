@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from cyclopts import App, CycloptsError
 
@@ -29,35 +31,57 @@ def build_app() -> App:
         help="See where a segmentation can't be trusted: Bayesian segmentation of 3D scans.",
         version=__version__,
         help_format="plaintext",
+        suppress_keyboard_interrupt=False,
     )
-    for name, command in COMMANDS.items():
-        app.command(command, name=name)
+    for position, (name, command) in enumerate(COMMANDS.items()):
+        app.command(command, name=name, help=_reflowed(command), sort_key=position)
     return app
+
+
+def _reflowed(command: Any) -> str:
+    """Return a docstring whose paragraphs are one line each, for a terminal of any width."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _one_line(message: object) -> str:
     return " ".join(str(message).split())
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     if issubclass(category, BayesSegWarning):
         sys.stderr.write(f"warning: {_one_line(message)}\n")
 
 
+def _run(arguments: Sequence[str] | None) -> None:
+    app = build_app()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", BayesSegWarning)
+        warnings.showwarning = _show_warning
+        app(
+            list(sys.argv[1:] if arguments is None else arguments),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    sys.stdout.flush()  # here, where a reader that has left can still be coped with
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for input or settings, 1 for a bug of ours."""
-    app = build_app()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name or unit that the terminal's encoding can't show is no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", BayesSegWarning)
-            warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes fewer by name
-            app(
-                list(sys.argv[1:] if arguments is None else arguments),
-                exit_on_error=False,
-                print_error=False,
-                result_action="return_value",
-            )
+        _run(arguments)
     except BayesSegError as error:
         sys.stderr.write(f"error: {_one_line(error)}\n")
         return _INPUT_ERROR
@@ -65,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {_one_line(error)} (see --help)\n")
         return _INPUT_ERROR
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command continues where it was\n")
+        sys.stderr.write("stopped; the same predict command continues where it was\n")
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

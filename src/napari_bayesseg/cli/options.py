@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
+from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.settings import InferenceSettings
+from napari_bayesseg.numerics.uncertainty import MEASURES
 
 __all__ = [
     "BlockShape",
@@ -18,14 +22,37 @@ __all__ = [
     "Overwrite",
     "RoiText",
     "Seed",
+    "block_shape_of",
+    "default",
+    "flag",
     "setting",
     "split_names",
+    "whole_number",
 ]
 
 
-def setting(name: str) -> Parameter:
+def whole_number(kind: Any, tokens: Sequence[Token]) -> int:
+    """Read a whole number; cyclopts itself rounds 2.5 to 2 without a word.
+
+    Raises
+    ------
+    ValueError
+        If the text is no whole number.
+    """
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"must be a whole number; got {tokens[0].value!r}") from None
+
+
+def setting(name: str, **changes: Any) -> Parameter:
     """Return a parameter whose help is that of a field of the inference settings."""
-    return Parameter(help=InferenceSettings.model_fields[name].description)
+    return Parameter(help=InferenceSettings.model_fields[name].description, **changes)
+
+
+def flag(text: str, name: str | None = None) -> Parameter:
+    """Return a parameter that is either given or not; it has no opposite and no value."""
+    return Parameter(name=name, help=text, negative=(), show_default=False)
 
 
 def split_names(text: str | None) -> tuple[str, ...]:
@@ -33,21 +60,42 @@ def split_names(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
+def block_shape_of(text: str | None) -> Index3 | None:
+    """Read ``"Z,Y,X"``.
+
+    Raises
+    ------
+    SettingsError
+        If the text is not three whole numbers.
+    """
+    if text is None:
+        return None
+    try:
+        z, y, x = (int(part) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"block_shape must be three whole numbers of voxels, Z,Y,X; got {text!r}"
+        ) from None
+    return z, y, x
+
+
 def default(name: str) -> Any:
     """Return the default of a field of the inference settings."""
     return InferenceSettings.model_fields[name].default
 
 
-NumSamples = Annotated[int, setting("num_samples")]
-Seed = Annotated[int, setting("seed")]
-RoiText = Annotated[str | None, setting("roi")]
-BlockShape = Annotated[str | None, setting("block_shape")]
+NumSamples = Annotated[int, setting("num_samples", converter=whole_number)]
+Seed = Annotated[int, setting("seed", converter=whole_number)]
+RoiText = Annotated[str | None, setting("roi", allow_leading_hyphen=True)]
+BlockShape = Annotated[str | None, setting("block_shape", allow_leading_hyphen=True)]
 Memory = Annotated[str, setting("memory")]
-Device = Annotated[str, Parameter(help="Where to compute: auto, cpu or cuda")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="Where to compute")]
 Measures = Annotated[
-    str | None, Parameter(help="Uncertainty measures to store, separated by commas; default all")
+    str | None,
+    Parameter(
+        help=f"Uncertainty measures to store, separated by commas: {', '.join(MEASURES)}; "
+        "default all"
+    ),
 ]
-Overwrite = Annotated[bool, Parameter(help="Replace the result of another run", negative=())]
-JsonOutput = Annotated[
-    bool, Parameter(name="--json", help="Print a JSON object on standard output", negative=())
-]
+Overwrite = Annotated[bool, flag("Replace the result of another run")]
+JsonOutput = Annotated[bool, flag("Print a JSON object on standard output", name="--json")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from napari_bayesseg.inference.estimate import RunEstimate
-from napari_bayesseg.inference.predict import RunHooks
+from napari_bayesseg.inference.run import RunHooks
 from napari_bayesseg.inference.serial_runner import RunProgress
 
 __all__ = ["progress_bar", "run_hooks", "say", "write_json"]
@@ -24,7 +25,7 @@ def say(text: str) -> None:
 
 
 def write_json(values: Mapping[str, Any]) -> None:
-    """Print one JSON object on standard output; NaN becomes null."""
+    """Print one JSON object on standard output; NaN and infinity become null."""
     sys.stdout.write(json.dumps(_finite(values), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -33,14 +34,17 @@ def _finite(value: Any) -> Any:
         return {str(key): _finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(entry) for entry in value]
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[float, str], None]]:
-    """Show a bar on standard error; call the function with a share from 0 to 1 and a text."""
+    """Show a bar on standard error; call the function with a share from 0 to 1 and a text.
+
+    The bar appears with the first call: what is refused before it leaves no empty bar behind.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -49,9 +53,18 @@ def progress_bar(description: str) -> Iterator[Callable[[float, str], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
-        task = bar.add_task(description, total=1.0, detail="")
-        yield lambda share, detail: bar.update(task, completed=share, detail=detail)
+    bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
+    task = bar.add_task(description, total=1.0, detail="")
+
+    def update(share: float, detail: str) -> None:
+        bar.start()
+        bar.update(task, completed=share, detail=detail)
+
+    try:
+        yield update
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def predict(
     json: options.JsonOutput = False,
 ) -> None:
     """Segment a scan and map the uncertainty. The same command continues an interrupted run."""
-    with run_hooks(f"predict {Path(scan).name}") as hooks:
+    with run_hooks("predict") as hooks:
         result = inference.predict(
             scan,
             model,
@@ -44,7 +44,7 @@ def predict(
             num_samples=num_samples,
             seed=seed,
             roi=roi,
-            block_shape=block_shape,  # type: ignore[arg-type]  # the settings read the text
+            block_shape=options.block_shape_of(block_shape),
             memory=memory,
             device=device,
             axes=axes,
@@ -73,6 +73,8 @@ def describe(result: Result, *, as_json: bool) -> None:
     if as_json:
         write_json(entry)
         return
-    say(f"{result.path}: {entry['blocks']} blocks of {result.plan.block_shape} voxels")
+    shape = " x ".join(map(str, result.plan.block_shape))
+    count = len(result.plan.blocks())
+    say(f"{result.path}: {count} block{'s' if count > 1 else ''} of {shape} voxels")
     say(f"classes: {', '.join(result.class_names)}")
     say(f"measures: {', '.join(result.measures)}")

@@ -9,7 +9,9 @@ from cyclopts import Parameter
 
 from napari_bayesseg.cli import options
 from napari_bayesseg.cli.output import say, write_json
+from napari_bayesseg.cli.targets import check_table
 from napari_bayesseg.inference.result import load_result
+from napari_bayesseg.numerics.uncertainty import MEASURES
 from napari_bayesseg.review.region_table import RegionTable, find_result_regions
 
 __all__ = ["regions", "summarise"]
@@ -20,13 +22,20 @@ def regions(
     /,
     *,
     measure: Annotated[
-        str, Parameter(help="Uncertainty measure; the suffix _excess is what exceeds the usual")
+        str,
+        Parameter(
+            help=f"Uncertainty measure: {', '.join(MEASURES)}; with the suffix _excess what is "
+            "over the usual at that distance from a boundary"
+        ),
     ],
-    threshold: Annotated[float, Parameter(help="In the measure's unit; regions lie above it")],
-    out: Annotated[Path, Parameter(help="CSV file to write")],
+    threshold: Annotated[
+        float,
+        Parameter(help="In the measure's unit (nat, probability, share); regions lie above it"),
+    ],
+    out: Annotated[Path, Parameter(help="CSV file to write; a table of regions is replaced")],
     max_extent: Annotated[
         float | None,
-        Parameter(help="Larger regions are cut, in the scan's unit; default 32 voxels"),
+        Parameter(help="Longer regions are cut, in the scan's unit; default 32 voxels"),
     ] = None,
     min_volume: Annotated[
         float | None, Parameter(help="Smaller regions are left out, in the scan's unit cubed")
@@ -34,8 +43,10 @@ def regions(
     json: options.JsonOutput = False,
 ) -> None:
     """List the regions above a threshold, the most expected error first."""
+    opened = load_result(result)
+    check_table(out, opened)
     table = find_result_regions(
-        load_result(result), measure, threshold, max_extent=max_extent, min_volume=min_volume
+        opened, measure, threshold, max_extent=max_extent, min_volume=min_volume
     )
     table.write_csv(out)
     if json:
@@ -58,8 +69,9 @@ def summarise(table: RegionTable) -> str:
     """Say in one line how much a table holds and what it leaves."""
     seen = sum(region.expected_error_volume for region in table.regions)
     share = 100 * seen / table.expected_error_volume if table.expected_error_volume else 0.0
+    count = f"{len(table.regions)} region{'' if len(table.regions) == 1 else 's'}"
     return (
-        f"{len(table.regions)} regions above {table.threshold:g}; they hold {share:.0f} % of the "
+        f"{count} above {table.threshold:g}, with {share:.0f} % of the "
         f"expected error of {table.expected_error_volume:.4g} {table.unit}^3; the ordinary "
         f"boundary is uncertain by +-{table.boundary_uncertainty:.2g} {table.unit}"
     )

@@ -11,8 +11,16 @@ from cyclopts import Parameter
 from napari_bayesseg.cli import options
 from napari_bayesseg.cli.output import progress_bar, say, write_json
 from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.training.settings import TrainingSettings
 
 __all__ = ["train"]
+
+
+def _setting(name: str) -> Parameter:
+    field = TrainingSettings.model_fields[name]
+    return Parameter(
+        help=f"{field.description}; default {field.default}", converter=options.whole_number
+    )
 
 
 def train(
@@ -24,28 +32,33 @@ def train(
     scans: Annotated[Path, Parameter(help="Folder of scans")],
     labels: Annotated[Path, Parameter(help="Folder of labels, same file names as the scans")],
     out: Annotated[Path, Parameter(help="Model folder to write")],
-    settings: Annotated[Path | None, Parameter(help="JSON file with training settings")] = None,
-    steps: Annotated[int | None, Parameter(help="Optimiser steps")] = None,
-    seed: Annotated[int | None, Parameter(help="Seed of everything random")] = None,
-    device: options.Device = "auto",
-    title: Annotated[str, Parameter(help="One line for the model card")] = "",
-    data: Annotated[str, Parameter(help="For the card: the data and their licence")] = "",
-    overwrite: Annotated[bool, Parameter(help="Replace an existing model", negative=())] = False,
+    settings: Annotated[
+        Path | None,
+        Parameter(help=f"JSON file with any of: {', '.join(TrainingSettings.model_fields)}"),
+    ] = None,
+    steps: Annotated[int | None, _setting("steps")] = None,
+    seed: Annotated[int | None, _setting("seed")] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None, Parameter(help="Where to train; default auto")
+    ] = None,
+    title: Annotated[str, Parameter(help="One line for the card", show_default=False)] = "",
+    data: Annotated[
+        str, Parameter(help="For the card: the data and their licence", show_default=False)
+    ] = "",
+    overwrite: Annotated[bool, options.flag("Replace an existing model")] = False,
     json: options.JsonOutput = False,
 ) -> None:
     """Train a model on pairs of scans and labels, matched by file name.
 
     The last scans by name are held out: they choose the best checkpoint and give the scores in
-    the model card.
+    the model card. Options win over the settings file. Stopping it loses the training so far.
     """
     try:
         from napari_bayesseg.training.loop import Progress
-        from napari_bayesseg.training.settings import TrainingSettings
         from napari_bayesseg.training.train import train as run
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"training needs {error.name}, which is missing: "
-            'pip install "napari-bayesseg[train]"'
+            f'training needs {error.name}, which is missing: pip install "napari-bayesseg[train]"'
         ) from None
 
     chosen = TrainingSettings.load(settings, method=method, steps=steps, seed=seed, device=device)
@@ -67,4 +80,5 @@ def train(
         return
     say(f"{out}: {card.method}, {card.training['parameters']} parameters")
     for name, value in card.scores.get("dice", {}).items():
-        say(f"  Dice {name}: {value:.4f} (held-out scans)")
+        if value is not None:
+            say(f"  Dice {name}: {value:.4f} (held-out scans)")

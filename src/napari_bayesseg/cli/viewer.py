@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["can_show", "has_display", "qt_binding", "show_result"]
@@ -18,11 +17,12 @@ def has_display() -> bool:
 
 
 def qt_binding() -> str | None:
-    """Return the name of the installed Qt binding, without loading it."""
-    for name in ("PySide6", "PyQt6", "PyQt5"):
-        if find_spec(name) is not None:
-            return name
-    return None
+    """Return name and version of the Qt binding, or None where there is none."""
+    try:
+        from napari_bayesseg.gui.qt import describe_qt
+    except ImportError:
+        return None
+    return describe_qt()
 
 
 def can_show() -> bool:

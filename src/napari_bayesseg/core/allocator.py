@@ -30,4 +30,4 @@ def keep_freed_memory() -> bool:
         return False
     libc = ctypes.CDLL(None)
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * 2**20))
-    return all([libc.mallopt(name, value) for name, value in settings])
+    return all(bool(libc.mallopt(name, value)) for name, value in settings)

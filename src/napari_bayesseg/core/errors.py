@@ -25,7 +25,7 @@ __all__ = [
 
 
 class BayesSegError(Exception):
-    """Something the person at the screen can mend: says what was expected, what came, what to do."""
+    """Something a person can mend: says what was expected, what came, and what to do."""
 
 
 class SettingsError(BayesSegError, ValueError):

@@ -19,10 +19,14 @@ class LazyArray(Protocol):
     """What a reader must hand over: NumPy-like, but free to read only what is indexed."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        ...
 
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        ...
 
     def __getitem__(self, key: Any, /) -> Any: ...
 

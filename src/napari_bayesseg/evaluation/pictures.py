@@ -1,4 +1,4 @@
-"""Pictures of a result: slices with labels and heat maps, the worst regions, two models compared."""
+"""Pictures of a result: slices with labels and maps, the worst regions, two models compared."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from numpy.typing import NDArray
+from skimage.segmentation import find_boundaries
 
 from napari_bayesseg.core.geometry import Geometry, Index3, Roi
 from napari_bayesseg.core.volume import Volume
@@ -25,6 +26,7 @@ __all__ = ["draw_comparison", "draw_regions", "draw_slice"]
 
 _CLASS_COLOURS = ("#00000000", "#4c9be8", "#f2b134", "#53c27f", "#d86fb9", "#9d87e0", "#c7c7c7")
 _HEAT = "inferno"
+_OUTLINE = ListedColormap(["#00000000", "#35e0d5"])
 _DPI = 110
 
 
@@ -63,7 +65,9 @@ def _short(unit: str) -> str:
 
 def _grey_limits(volume: Volume) -> tuple[float, float]:
     step = tuple(slice(None, None, max(1, n // 64)) for n in volume.shape)
-    middle = volume.read(Roi((volume.shape[0] // 2, 0, 0), (volume.shape[0] // 2 + 1, *volume.shape[1:])))
+    middle = volume.read(
+        Roi((volume.shape[0] // 2, 0, 0), (volume.shape[0] // 2 + 1, *volume.shape[1:]))
+    )
     sample = middle[(slice(None), *step[1:])]
     low, high = np.nanpercentile(sample, (0.5, 99.8))
     return float(low), float(high)
@@ -83,7 +87,11 @@ def _show_grey(
     axes: Axes, image: NDArray[Any], limits: tuple[float, float], geometry: Geometry
 ) -> None:
     axes.imshow(
-        image, cmap="gray", vmin=limits[0], vmax=limits[1], aspect=_aspect(geometry),
+        image,
+        cmap="gray",
+        vmin=limits[0],
+        vmax=limits[1],
+        aspect=_aspect(geometry),
         interpolation="nearest",
     )
 
@@ -120,8 +128,13 @@ def _show_labels(
     count = len(result.class_names)
     colours = _label_colours(count)
     axes.imshow(
-        labels, cmap=colours, vmin=-0.5, vmax=count - 0.5, alpha=0.45,
-        aspect=_aspect(result.geometry), interpolation="nearest",
+        labels,
+        cmap=colours,
+        vmin=-0.5,
+        vmax=count - 0.5,
+        alpha=0.45,
+        aspect=_aspect(result.geometry),
+        interpolation="nearest",
     )
     for index, name in enumerate(result.class_names):
         if index:
@@ -193,32 +206,38 @@ def draw_regions(
         rows, columns = _around(region.position, scan.shape, side)
         box = Roi((z, rows.start, columns.start), (z + 1, rows.stop, columns.stop))
         image = scan.read(box)[0]
-        outline = region_labels[z, rows, columns] == region.id
+        inside = region_labels[z, rows, columns] == region.id
+        edge = find_boundaries(inside, mode="outer")  # type: ignore[no-untyped-call]
         _show_grey(axes[0, column], image, limits, result.geometry)
         _show_grey(axes[1, column], image, limits, result.geometry)
         axes[1, column].imshow(
-            np.asarray(labels[z, rows, columns]), cmap=_label_colours(len(result.class_names)),
-            vmin=-0.5, vmax=len(result.class_names) - 0.5, alpha=0.45, interpolation="nearest",
+            np.asarray(labels[z, rows, columns]),
+            cmap=_label_colours(len(result.class_names)),
+            vmin=-0.5,
+            vmax=len(result.class_names) - 0.5,
+            alpha=0.45,
+            interpolation="nearest",
             aspect=_aspect(result.geometry),
         )
         shown = axes[2, column].imshow(
-            values[z, rows, columns], cmap=_HEAT, vmin=0, vmax=top, interpolation="nearest",
+            values[z, rows, columns],
+            cmap=_HEAT,
+            vmin=0,
+            vmax=top,
+            interpolation="nearest",
             aspect=_aspect(result.geometry),
         )
+        axes[1, column].imshow(edge, cmap=_OUTLINE, vmin=0, vmax=1, aspect=_aspect(result.geometry))
         for axis in axes[:, column]:
             _plain(axis, "")
-            if outline.any() and not outline.all():
-                axis.contour(outline, [0.5], colors="#35e0d5", linewidths=1.0)
-        text = f"{region.id}: z {z}\n{region.expected_error_volume:.3g} {_short(result.geometry.unit)}\u00b3"
-        axes[0, column].set_title(text, fontsize=8)
+        volume = f"{region.expected_error_volume:.3g} {_short(result.geometry.unit)}\u00b3"
+        axes[0, column].set_title(f"{region.id}: z {z}\n{volume}", fontsize=8)
     for axis, name in zip(axes[:, 0], ("scan", "labels", measure), strict=True):
         axis.set_ylabel(name, fontsize=9)
     if shown is not None:
         unit = get_measure(split_excess(measure)[0]).unit
         figure.colorbar(shown, ax=axes[2, :].tolist(), fraction=0.02, pad=0.01).set_label(unit)
-    figure.suptitle(
-        "Regions with the largest expected error volume (outlined)", fontsize=11
-    )
+    figure.suptitle("Regions with the largest expected error volume (outlined)", fontsize=11)
     return _save(figure, path)
 
 

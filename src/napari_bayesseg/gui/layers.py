@@ -55,7 +55,8 @@ def measure_layer(result: Result, measure_name: str, *, visible: bool) -> FullLa
     """Return a stored measure as layer data, its contrast spanning all possible values."""
     measure = get_measure(measure_name)
     meta = {
-        "name": f"{result.spec.name}: {measure.title.lower()} ({measure.unit})",
+        # The measure comes first: napari cuts long names in the middle.
+        "name": f"{measure.title.lower()} ({measure.unit}) {result.spec.name}",
         "visible": visible,
         "blending": "additive",
         "colormap": "inferno",
@@ -68,12 +69,10 @@ def measure_layer(result: Result, measure_name: str, *, visible: bool) -> FullLa
 def result_layers(result: Result, scan: Volume | None) -> list[LayerData]:
     """Return a result as layer data, from below: its scan, its measures, its labels.
 
-    Of the measures the first is shown at first, the others are hidden.
+    Mutual information is shown (else the first measure), the other measures are hidden.
     """
     below = [] if scan is None else [volume_layer(scan)]
-    measures = [
-        measure_layer(result, name, visible=position == 0)
-        for position, name in enumerate(result.measures)
-    ]
+    shown = "mutual_information" if "mutual_information" in result.measures else result.measures[0]
+    measures = [measure_layer(result, name, visible=name == shown) for name in result.measures]
     labels = labels_layer(result.labels, result.geometry, name=f"{result.spec.name}: labels")
     return [*below, *measures, labels]

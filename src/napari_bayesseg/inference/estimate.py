@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -11,7 +12,7 @@ import numpy as np
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.inference.plan import BASE_BYTES, Block, block_bytes
-from napari_bayesseg.io.result_store import StoreLayout
+from napari_bayesseg.io.store_layout import StoreLayout
 from napari_bayesseg.posteriors.protocol import Posterior
 
 __all__ = ["RunEstimate", "estimate_run"]
@@ -37,9 +38,13 @@ class RunEstimate:
 
     def __str__(self) -> str:
         return (
-            f"about {_duration(self.seconds)}, {self.memory_bytes / 1e9:.1f} GB of memory, "
-            f"at most {self.disk_bytes / 1e9:.2f} GB of disk"
+            f"about {_duration(self.seconds)}, {_size(self.memory_bytes)} of memory, "
+            f"at most {_size(self.disk_bytes)} of disk"
         )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{math.ceil(count / 1e6)} MB"
 
 
 def _duration(seconds: float) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from napari_bayesseg.core.errors import GeometryError, SettingsError
+from napari_bayesseg.core.errors import BayesSegWarning, GeometryError, SettingsError
 from napari_bayesseg.core.geometry import Geometry, Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import VolumeSpec
-from napari_bayesseg.inference.predict import Job, RunHooks, run_job
 from napari_bayesseg.inference.result import Result
+from napari_bayesseg.inference.run import Job, RunHooks, check_out, plan_run, run_job
 from napari_bayesseg.io.probabilities import ProbabilityStack, read_probabilities
 from napari_bayesseg.io.provenance import scan_record
 from napari_bayesseg.io.readers import read_volume
@@ -67,9 +68,7 @@ def import_probabilities(
     spec = _spec(stack, paths[0], scan)
     names = tuple(class_names) or tuple(f"class {index}" for index in range(stack.num_classes))
     if len(names) != stack.num_classes:
-        raise SettingsError(
-            f"class_names must name {stack.num_classes} classes; got {len(names)}"
-        )
+        raise SettingsError(f"class_names must name {stack.num_classes} classes; got {len(names)}")
     settings = InferenceSettings.checked(
         num_samples=stack.num_members,
         measures=_possible(measures, stack.num_members),
@@ -77,6 +76,9 @@ def import_probabilities(
         device="cpu",
     )
     posterior = ProbabilityPosterior(stack)
+    place = Path(out)
+    check_out(place, (*paths, spec.source))
+    plan = plan_run(posterior, spec.shape, settings, place, overwrite=overwrite)
     sha256 = _checked_hash(posterior)
     identity = {"kind": "probabilities", "num_members": stack.num_members, "sha256": sha256}
     job = Job(
@@ -90,7 +92,7 @@ def import_probabilities(
         names,
     )
     store = run_job(
-        job, settings, Path(out), device="cpu", overwrite=overwrite, hooks=hooks or RunHooks()
+        job, plan, settings, place, device="cpu", overwrite=overwrite, hooks=hooks or RunHooks()
     )
     return Result(store, None, job.posterior)
 
@@ -113,20 +115,30 @@ def _possible(measures: Sequence[str], members: int) -> tuple[str, ...]:
         if get_measure(name).needs_draws > members:
             raise SettingsError(f"{name} compares members, and there is only one: name more files")
     wanted = measures or [n for n, measure in MEASURES.items() if measure.needs_draws <= members]
-    return tuple(wanted)
+    return tuple(dict.fromkeys(wanted))
 
 
 def _checked_hash(posterior: ProbabilityPosterior) -> str:
     """SHA-256 of shape and probabilities in C order; refuses what is no softmax output.
 
-    One pass in slabs, before anything is written.
+    One pass in slabs, before anything is written. Warns about voxels that are not finite.
     """
     stack = posterior.stack
     depth, height, width = stack.shape
     digest = hashlib.sha256(f"{stack.num_members}/{stack.num_classes}/{stack.shape}".encode())
+    invalid = 0
     for index in range(stack.num_members):
         member = posterior.draw(index, seed=0)
         for z in range(0, depth, _SLAB_PLANES):
             stop: Index3 = (min(z + _SLAB_PLANES, depth), height, width)
-            digest.update(np.ascontiguousarray(member.probabilities(Roi((z, 0, 0), stop))).data)
+            slab = np.ascontiguousarray(member.probabilities(Roi((z, 0, 0), stop)))
+            digest.update(slab.data)
+            invalid += int(np.count_nonzero(~np.isfinite(slab).all(axis=0)))
+    if invalid:
+        warnings.warn(
+            f"{stack.sources[0].name}: {invalid} voxels of {stack.num_members} members are NaN or "
+            "infinite; they are left out, and their uncertainty is NaN",
+            BayesSegWarning,
+            stacklevel=3,
+        )
     return digest.hexdigest()

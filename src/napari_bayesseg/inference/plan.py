@@ -155,8 +155,8 @@ def choose_block_shape(
             if need <= budget:
                 return core.shape
             raise SettingsError(
-                f"memory must be at least {(need + BASE_BYTES) / 1e9:.2g}GB for this model; "
-                f"got {memory / 1e9:.2g}GB"
+                f"memory must be at least {math.ceil((need + BASE_BYTES) / 1e6)}MB for this model; "
+                f"got {memory / 1e6:g}MB"
             )
         lengths = smaller
 
@@ -179,7 +179,8 @@ def split_to_fit(
 ) -> Iterator[Roi]:
     """Cut a block's core into parts that fit the budget; exact, because tiling is.
 
-    Parts are no smaller than the stride: below it they would cost the same again and again. The ledger's blocks stay as they are, so a run can be resumed with another budget.
+    Parts are no smaller than the stride: below it they would cost the same again and again. The
+    ledger's blocks stay as they are, so a run can be resumed with another budget.
     """
     need = block_bytes(posterior, core, shape, num_samples, num_measures)
     halves = _halved(list(core.shape), posterior.stride)

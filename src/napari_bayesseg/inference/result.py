@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
-from napari_bayesseg.core.geometry import Geometry, Index3, Roi
+from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import Volume, VolumeSpec
 from napari_bayesseg.inference.draws import draw_probabilities
@@ -134,21 +134,45 @@ class Result:
         Raises
         ------
         StoreError
-            If the measure was not stored.
+            If the measure was not stored; for an excess, if it is damaged.
         """
         base, is_excess = split_excess(name)
-        if base not in self.measures:
+        self._check_stored(base)
+        return self._excess(base) if is_excess else self._store.array(base)
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Return ``"labels"``, ``"mean_probability"`` or a measure whole and in memory.
+
+        Unlike the lazy arrays, which read a lost chunk as empty, it refuses a damaged result.
+
+        Raises
+        ------
+        StoreError
+            If it was not stored, or part of it is missing or damaged.
+        """
+        base, is_excess = split_excess(name)
+        if name not in ("labels", "mean_probability"):
+            self._check_stored(base)
+        return self._excess(base) if is_excess else self._read(base)
+
+    def _check_stored(self, measure: str) -> None:
+        if measure not in self.measures:
             raise StoreError(
-                f"{self.path}: holds no measure {base!r}; it holds {', '.join(self.measures)}"
+                f"{self.path}: holds no measure {measure!r}; it holds {', '.join(self.measures)}"
             )
-        stored = self._store.array(base)
-        if not is_excess:
-            return stored
+
+    def _read(self, name: str) -> NDArray[Any]:
+        plan = self.plan
+        finished = [plan.block(index).core for index in self._store.ledger.rows()]
+        return self._store.read(name, finished)
+
+    def _excess(self, measure: str) -> NDArray[np.float32]:
+        values = self._read(measure)
         return excess(
-            np.asarray(stored),
-            np.asarray(self.labels),
+            values,
+            self._read("labels"),
             self.geometry.spacing,
-            valid=self.processed & np.isfinite(np.asarray(stored)),
+            valid=self.processed & np.isfinite(values),
         )
 
     def draw(self, t: int, roi: Roi | str | None = None) -> NDArray[np.float32]:

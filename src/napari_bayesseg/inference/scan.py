@@ -71,9 +71,7 @@ def summarise_scan(volume: Volume, normalisation: Normalisation) -> ScanSummary:
         accumulator.update(slab)
     name = volume.spec.name
     try:
-        statistics = accumulator.finish(
-            normalisation.low_percentile, normalisation.high_percentile
-        )
+        statistics = accumulator.finish(normalisation.low_percentile, normalisation.high_percentile)
     except SettingsError as error:
         raise FormatError(f"{name}: nothing to segment: {error}") from None
     if statistics.num_invalid:

@@ -1,4 +1,4 @@
-"""What a result says about its making: inputs, model, settings, versions; and the run's identity."""
+"""What a result says about its making (inputs, model, settings, versions) and a run's identity."""
 
 from __future__ import annotations
 

@@ -1,102 +1,45 @@
 """The result store: one OME-Zarr 0.5 folder that holds a run's arrays and its record.
 
-Layout (see docs/decisions)::
-
-    result.zarr/
-        zarr.json                  OME image of the mean probability; record under napari_bayesseg
-        mean_probability/          (C, Z, Y, X)
-        labels/predicted/0/        (Z, Y, X), an OME label image
-        measures/<name>/0/         (Z, Y, X), an OME image each
-        block_mask/                one number a block: 1 where it is finished
-        ledger.jsonl               one line a finished block: what resume goes by
+Its layout is described in ``io.store_layout``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from napari_bayesseg.core.errors import StoreError
-from napari_bayesseg.core.geometry import Geometry, Index3, Roi
-from napari_bayesseg.io import ome_metadata
+from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.io.ledger import Ledger
+from napari_bayesseg.io.store_layout import (
+    FORMAT_VERSION,
+    RECORD_KEY,
+    StoreLayout,
+    create_groups,
+)
 
-__all__ = ["FORMAT_VERSION", "ResultStore", "StoreLayout", "is_result_store"]
-
-FORMAT_VERSION = 1
-_KEY = "napari_bayesseg"
-_FILTER = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+__all__ = ["ResultStore", "is_result_store"]
 
 
-@dataclass(frozen=True)
-class StoreLayout:
-    """What decides the arrays of a store.
-
-    Attributes
-    ----------
-    shape, block_shape, grid : (Z, Y, X)
-        Of the scan and a block in voxels, and the number of blocks.
-    geometry : Geometry
-        Of the scan.
-    class_names : tuple of str
-        In the order of the label values.
-    measures : dict of str to str
-        Name to unit.
-    """
-
-    shape: Index3
-    block_shape: Index3
-    grid: Index3
-    geometry: Geometry
-    class_names: tuple[str, ...]
-    measures: Mapping[str, str]
-
-    @property
-    def label_dtype(self) -> str:
-        """uint8, or uint16 from 257 classes on."""
-        return "uint8" if len(self.class_names) <= 256 else "uint16"
-
-    @property
-    def bytes_per_voxel(self) -> int:
-        """Uncompressed size of what is stored for each voxel."""
-        return (
-            4 * (len(self.class_names) + len(self.measures)) + np.dtype(self.label_dtype).itemsize
-        )
+_DAMAGE = (ValueError, OSError, RuntimeError)  # checksum, missing file, broken compression
 
 
 def is_result_store(path: Path) -> bool:
     """Whether a folder is a result store of ours (of any version)."""
     try:
-        return _KEY in zarr.open_group(path, mode="r").attrs
+        return RECORD_KEY in zarr.open_group(path, mode="r").attrs
     except (FileNotFoundError, ValueError, OSError, KeyError):
         return False
-
-
-def _create_array(
-    parent: zarr.Group, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str
-) -> None:
-    parent.create_array(
-        name,
-        shape=shape,
-        chunks=chunks,
-        dtype=dtype,
-        # An unfinished block must not look like a certain one.
-        fill_value=float("nan") if dtype.startswith("float") else 0,
-        compressors=(_FILTER, Crc32cCodec()),
-        dimension_names=("c", "z", "y", "x")[-len(shape) :],
-        config={"write_empty_chunks": True},
-    )
 
 
 class ResultStore:
@@ -105,7 +48,7 @@ class ResultStore:
     def __init__(self, path: Path, group: zarr.Group) -> None:
         self.path = path
         self._group = group
-        self.record: dict[str, Any] = dict(group.attrs[_KEY])  # type: ignore[arg-type]
+        self.record: dict[str, Any] = dict(group.attrs[RECORD_KEY])  # type: ignore[arg-type]
 
     @property
     def lock_path(self) -> Path:
@@ -131,7 +74,7 @@ class ResultStore:
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _create_groups(temporary, layout, record)
+            create_groups(temporary, layout, record)
             temporary.replace(path)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -185,33 +128,68 @@ class ResultStore:
     def write_block(
         self, index: int, core: Roi, arrays: Mapping[str, NDArray[Any]], device: str
     ) -> None:
-        """Write one block and return once it and its ledger line are on the disk."""
-        for name in self._names():
-            target = self.array(name)
-            target[(..., *core.slices)] = arrays[name]
-            self._sync_chunks(target, core)
-        self.ledger.append(index, _block_hash(arrays, self._names()), device)
-        self._mark(index, 1)
+        """Write one block and return once it and its ledger line are on the disk.
 
-    def _mark(self, index: int, value: int) -> None:
+        Raises
+        ------
+        StoreError
+            If the disk refuses; the block then counts as missing, the others are kept.
+        """
+        try:
+            for name in self._names():
+                target = self.array(name)
+                target[(..., *core.slices)] = arrays[name]
+                for file in self._chunk_files(target, core):
+                    # Zarr renames chunks into place but leaves it to the system when they reach
+                    # the disk.
+                    _sync(file)
+            self.ledger.append(index, _block_hash(arrays, self._names()), device)
+            self._mark(index)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: can't be written ({error.strerror or error}); finished blocks are "
+                "kept: make room or mend the disk, and the same command continues"
+            ) from error
+
+    def _mark(self, index: int) -> None:
         mask = self.array("block_mask")
-        position = tuple(int(i) for i in np.unravel_index(index, mask.shape))
-        mask[position] = value
+        mask[tuple(int(i) for i in np.unravel_index(index, mask.shape))] = 1
 
-    def _sync_chunks(self, array: zarr.Array[Any], core: Roi) -> None:
-        # Zarr renames chunks into place but leaves it to the system when they reach the disk.
-        chunk = array.chunks[-3:]
+    def _chunk_files(self, array: zarr.Array[Any], core: Roi) -> Iterator[Path]:
+        """Yield the files that hold a box of an array."""
         spans = [
-            range(a // n, -(-b // n)) for a, b, n in zip(core.start, core.stop, chunk, strict=True)
+            range(a // n, -(-b // n))
+            for a, b, n in zip(core.start, core.stop, array.chunks[-3:], strict=True)
         ]
-        leading = range(array.shape[0]) if array.ndim == 4 else (None,)
         folder = self.path / array.path / "c"
-        for channel in leading:
-            root = folder if channel is None else folder / str(channel)
-            for z in spans[0]:
-                for y in spans[1]:
-                    for x in spans[2]:
-                        _sync(root / str(z) / str(y) / str(x))
+        leading = [folder / str(c) for c in range(array.shape[0])] if array.ndim == 4 else [folder]
+        for root in leading:
+            for z, y, x in itertools.product(*spans):
+                yield root / str(z) / str(y) / str(x)
+
+    def read(self, name: str, finished: Iterable[Roi]) -> NDArray[Any]:
+        """Return a whole array (see :meth:`array`) in memory.
+
+        Parameters
+        ----------
+        name : str
+        finished : iterable of Roi
+            Boxes that must be there; zarr reads a missing chunk as empty without a word.
+
+        Raises
+        ------
+        StoreError
+            If the store has no such array, or part of it is missing or damaged.
+        """
+        array = self.array(name)
+        mend = f"{self.path}: {name} is damaged (%s); the same predict command mends it"
+        for file in itertools.chain.from_iterable(self._chunk_files(array, c) for c in finished):
+            if not file.exists():
+                raise StoreError(mend % f"{file.relative_to(self.path)} is missing")
+        try:
+            return np.asarray(array[...])
+        except _DAMAGE as error:
+            raise StoreError(mend % error) from None
 
     def read_block(self, core: Roi) -> dict[str, NDArray[Any]]:
         """Return everything stored for a box, by name."""
@@ -238,44 +216,13 @@ class ResultStore:
     def _is_intact(self, core: Roi, sha256: str) -> bool:
         try:
             return _block_hash(self.read_block(core), self._names()) == sha256
-        except (ValueError, OSError, RuntimeError):  # checksum, missing file, broken compression
+        except _DAMAGE:
             return False
 
     def update_record(self, **entries: Any) -> None:
         """Add entries to the record, such as the time that a run took."""
         self.record.update(entries)
-        self._group.attrs[_KEY] = self.record
-
-
-def _create_groups(path: Path, layout: StoreLayout, record: Mapping[str, Any]) -> None:
-    root = zarr.create_group(path)
-    root.attrs.update(
-        {
-            "ome": ome_metadata.probability_image(layout.geometry, layout.class_names),
-            _KEY: {**record, "format_version": FORMAT_VERSION},
-        }
-    )
-    classes = len(layout.class_names)
-    _create_array(
-        root,
-        "mean_probability",
-        (classes, *layout.shape),
-        (1, *layout.block_shape),
-        "float32",
-    )
-    labels = root.create_group("labels")
-    labels.attrs["ome"] = ome_metadata.labels_group(["predicted"])
-    predicted = labels.create_group("predicted")
-    predicted.attrs["ome"] = ome_metadata.label_image(layout.geometry, "predicted", classes)
-    _create_array(predicted, "0", layout.shape, layout.block_shape, layout.label_dtype)
-    measures = root.create_group("measures")
-    for name, unit in layout.measures.items():
-        group = measures.create_group(name)
-        group.attrs.update({"ome": ome_metadata.image(layout.geometry, name), "unit": unit})
-        _create_array(group, "0", layout.shape, layout.block_shape, "float32")
-    root.create_array(
-        "block_mask", shape=layout.grid, chunks=layout.grid, dtype="uint8", fill_value=0
-    )
+        self._group.attrs[RECORD_KEY] = self.record
 
 
 def _block_hash(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> str:

@@ -11,11 +11,11 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-import torch
 from torch import nn
 
 from napari_bayesseg.core.errors import CheckpointError
@@ -25,6 +25,7 @@ from napari_bayesseg.networks.vnet3d import VNet
 
 __all__ = [
     "CARD_NAME",
+    "MODEL_NAME_PATTERN",
     "WEIGHTS_NAME",
     "ModelCard",
     "Normalisation",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 CARD_NAME = "model.json"
+MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 WEIGHTS_NAME = "weights.safetensors"
 _CARD_BYTES_LIMIT = 4 * 2**20
 
@@ -60,7 +62,7 @@ class ModelCard(_Frozen):
     """Everything about a model besides its weights; the content of ``model.json``."""
 
     format_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Short name")
+    name: str = Field(pattern=MODEL_NAME_PATTERN, description="Short name")
     title: str = Field("", description="One line for people")
     method: Literal["bcnn", "mc-dropout"] = Field(description="What a posterior draw is")
     network: VNetSpec = Field(description="From which the network is built")
@@ -158,7 +160,7 @@ def load_network(folder: Path, card: ModelCard) -> VNet:
         raise CheckpointError(f"{path}: differs from the hash in {CARD_NAME}; copy the model again")
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         _check_names(path, expected, found)
         tensors = load_tensors(content)
     except SafetensorError as error:

@@ -57,9 +57,7 @@ class GroupNorm(nn.Module):
 
     def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
         variance = self.second_moment - self.mean.square()
-        scale = (
-            self.weight.reshape(self.groups, -1) * torch.rsqrt(variance + self.eps)[:, None]
-        )
+        scale = self.weight.reshape(self.groups, -1) * torch.rsqrt(variance + self.eps)[:, None]
         shift = self.bias.reshape(self.groups, -1) - self.mean[:, None] * scale
         return scale.reshape(1, -1, 1, 1, 1), shift.reshape(1, -1, 1, 1, 1)
 

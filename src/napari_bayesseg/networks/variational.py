@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-import numpy as np
 
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.networks.stochastic import Noise, standard_normal

@@ -128,16 +128,18 @@ def find_result_regions(
     Raises
     ------
     SettingsError
-        If the threshold is not finite, or the measure is unknown.
+        If a number is out of range, or the measure is unknown.
     StoreError
-        If the result does not hold the measure or the expected error.
+        If the result does not hold the measure, or is damaged.
     """
     get_measure(split_excess(measure)[0])
     if not np.isfinite(threshold):
         raise SettingsError(f"threshold must be a finite number; got {threshold}")
-    values = np.asarray(result.measure(measure))
-    expected_error: NDArray[Any] = np.asarray(result.measure("expected_error"))
-    labels = np.asarray(result.labels)
+    if min_volume is not None and not (np.isfinite(min_volume) and min_volume >= 0):
+        raise SettingsError(f"min_volume must be 0 or more; got {min_volume}")
+    values = result.read(measure)
+    expected_error = _expected_error(result)
+    labels = result.read("labels")
     geometry = result.geometry
     valid = result.processed & np.isfinite(expected_error)
     regions, region_labels = find_regions(
@@ -158,10 +160,16 @@ def find_result_regions(
         regions,
         region_labels,
         total,
-        boundary_uncertainty(
-            expected_error, labels, geometry.spacing, valid=valid
-        ).length,
+        boundary_uncertainty(expected_error, labels, geometry.spacing, valid=valid).length,
         result.class_names,
         geometry.unit,
         result.record["run_id"],
     )
+
+
+def _expected_error(result: Result) -> NDArray[Any]:
+    """Return one minus the largest mean probability; stored, or made where it was left out."""
+    if "expected_error" in result.measures:
+        return result.read("expected_error")
+    expected: NDArray[Any] = 1.0 - result.read("mean_probability").max(axis=0)
+    return expected

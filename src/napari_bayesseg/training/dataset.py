@@ -73,29 +73,27 @@ def find_pairs(scans: Path, labels: Path) -> list[tuple[str, Path, Path]]:
     return [(stem, path, label_files[stem]) for stem, path in scan_files.items()]
 
 
-def load_cases(scans: Path, labels: Path, normalisation: Normalisation) -> list[TrainingCase]:
-    """Read all pairs into memory, normalised as at prediction.
+def load_cases(
+    pairs: Sequence[tuple[str, Path, Path]], normalisation: Normalisation
+) -> list[TrainingCase]:
+    """Read the pairs of :func:`find_pairs` into memory, normalised as at prediction.
 
     Raises
     ------
     FormatError
-        If a pair does not match, or labels are not whole numbers from 0.
+        If labels are not whole numbers from 0.
     GeometryError
-        If a pair has different shapes or spacings.
+        If a pair has different shapes or spacings. Labels that carry no spacing take the scan's.
     """
     cases = []
-    for name, scan_path, label_path in find_pairs(scans, labels):
+    for name, scan_path, label_path in pairs:
         scan, truth = read_volume(scan_path), read_volume(label_path)
         if scan.shape != truth.shape:
             raise GeometryError(
                 f"{name}: scan and labels must have one shape; "
                 f"got {scan.shape} and {truth.shape} voxels"
             )
-        spacings = scan.spec.geometry.spacing, truth.spec.geometry.spacing
-        if not np.allclose(*spacings, rtol=1e-3):
-            raise GeometryError(
-                f"{name}: scan and labels must have one spacing; got {spacings[0]} and {spacings[1]}"
-            )
+        _check_spacing(name, scan.spec.geometry, truth.spec.geometry)
         values = truth.read(Roi.whole(truth.shape))
         statistics = summarise_scan(scan, normalisation).statistics
         image = normalise(scan.read(Roi.whole(scan.shape)), statistics)[0]
@@ -103,7 +101,19 @@ def load_cases(scans: Path, labels: Path, normalisation: Normalisation) -> list[
     return cases
 
 
+def _check_spacing(name: str, scan: Geometry, labels: Geometry) -> None:
+    if labels.unit == "pixel" and labels.spacing == (1.0, 1.0, 1.0):
+        return  # a file that says nothing contradicts nothing
+    if scan.unit != labels.unit or not np.allclose(scan.spacing, labels.spacing, rtol=1e-3):
+        raise GeometryError(
+            f"{name}: scan and labels must have one spacing; got {scan.spacing} {scan.unit} and "
+            f"{labels.spacing} {labels.unit} (z, y, x)"
+        )
+
+
 def _as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype == bool:
+        return values.astype(np.uint8)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1023 or not np.array_equal(values, np.round(values)):
         raise FormatError(

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from napari_bayesseg.core.allocator import keep_freed_memory
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.networks.normalisation import Statistics, set_statistics
+from napari_bayesseg.inference.sources import choose_device
+from napari_bayesseg.networks.normalisation import set_statistics
 from napari_bayesseg.networks.vnet3d import VNet
 from napari_bayesseg.training.dataset import TrainingCase
 from napari_bayesseg.training.losses import cross_entropy, free_energy
 from napari_bayesseg.training.patches import PatchSampler
 from napari_bayesseg.training.settings import TrainingSettings
 
-__all__ = ["Progress", "TrainingRecord", "fit", "learning_rate", "statistics_mode"]
+__all__ = ["Progress", "TrainingRecord", "fit", "learning_rate"]
 
 _NUM_VALIDATION_BATCHES = 8
 
@@ -58,14 +59,6 @@ def learning_rate(settings: TrainingSettings, step: int) -> float:
     return float(settings.learning_rate * settings.final_learning_rate**decay)
 
 
-def statistics_mode(settings: TrainingSettings, step: int) -> Statistics:
-    """Live, then accumulating, then population statistics for the rest of the run."""
-    done = step / settings.steps
-    if done < settings.accumulate_from:
-        return "live"
-    return "accumulating" if done < settings.freeze_from else "population"
-
-
 def fit(
     cases: Sequence[TrainingCase],
     held_out: Sequence[TrainingCase],
@@ -77,9 +70,14 @@ def fit(
 
     Without held-out scans the last state is returned. Deterministic for a seed, device and number
     of threads.
+
+    Raises
+    ------
+    SettingsError
+        If the loss stops being a number.
     """
     keep_freed_memory()
-    fabric = Fabric(accelerator=_accelerator(settings.device), devices=1)
+    fabric = Fabric(accelerator=choose_device(settings.device).type, devices=1)
     fabric.seed_everything(settings.seed, verbose=False)
     network = VNet(settings.network_spec(num_classes))
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
@@ -93,7 +91,7 @@ def fit(
     )
     best: dict[str, Tensor] = {}
     for step in range(settings.steps):
-        set_statistics(network, statistics_mode(settings, step))
+        set_statistics(network, settings.statistics_mode(step))
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(settings, step)
         images, labels = (fabric.to_device(t) for t in sampler.batch())
@@ -102,6 +100,11 @@ def fit(
         kl = network.kl_divergence()
         voxels = record.num_training_voxels
         loss = free_energy(nll, kl, weight=ramp * settings.kl_weight, num_voxels=voxels)
+        if not torch.isfinite(loss):
+            raise SettingsError(
+                f"the loss is {loss.item()} at step {step + 1}: training has diverged; take a "
+                f"learning_rate below {settings.learning_rate:g}"
+            )
         optimiser.zero_grad(set_to_none=True)
         fabric.backward(loss)
         optimiser.step()
@@ -109,7 +112,7 @@ def fit(
         validation = None
         if (step + 1) % settings.validate_every == 0 or last:
             validation = _validate(network, [fabric.to_device(b) for b in checks])
-            usable = statistics_mode(settings, step) == "population"
+            usable = settings.statistics_mode(step) == "population"
             if usable and (validation is None or validation < record.best_validation or not best):
                 best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
                 record.best_step = step + 1
@@ -121,14 +124,6 @@ def fit(
     set_statistics(network, "population")
     record.kl_divergence_nats = float(network.kl_divergence().item())
     return network.cpu().eval(), record
-
-
-def _accelerator(device: str) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("device cuda was asked for, but torch sees no GPU; use cpu or auto")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
 
 
 def _intensity_range(cases: Sequence[TrainingCase]) -> tuple[float, float]:

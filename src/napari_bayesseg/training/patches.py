@@ -20,7 +20,8 @@ class PatchSampler:
     """Draws batches of patches; the same seed gives the same batches.
 
     Scans smaller than the patch are padded at the high end by edge replication, as at prediction;
-    padded voxels carry the label -1, which the loss ignores.
+    padded voxels carry the label -1, which the loss ignores. Only scans whose spacing is the same
+    along y and x have these axes swapped.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class PatchSampler:
     ) -> None:
         self._cases = [self._padded(case, settings) for case in cases]
         self._settings = settings
+        self._square = [_is_square(case, settings) for case in cases]
         self._generator = generator
         sizes = np.array([image.size for image, _ in self._cases], dtype=np.float64)
         self._shares = sizes / sizes.sum()
@@ -56,7 +58,8 @@ class PatchSampler:
 
     def _patch(self) -> tuple[NDArray[np.float32], NDArray[Any]]:
         generator, settings = self._generator, self._settings
-        image, labels = self._cases[generator.choice(len(self._cases), p=self._shares)]
+        index = generator.choice(len(self._cases), p=self._shares)
+        image, labels = self._cases[index]
         starts = [
             int(generator.integers(n - p + 1))
             for n, p in zip(image.shape, settings.patch_shape, strict=True)
@@ -66,10 +69,15 @@ class PatchSampler:
         if settings.flip:
             axes = tuple(axis for axis in range(3) if generator.random() < 0.5)
             image, labels = np.flip(image, axes), np.flip(labels, axes)
-        square = settings.patch_shape[1] == settings.patch_shape[2]
-        if settings.transpose and square and generator.random() < 0.5:
+        if settings.transpose and self._square[index] and generator.random() < 0.5:
             image, labels = image.swapaxes(1, 2), labels.swapaxes(1, 2)
         gain = 1.0 + settings.gain * generator.uniform(-1, 1)
         shift = settings.shift * generator.uniform(-1, 1)
         changed = (image * np.float32(gain) + np.float32(shift)).astype(np.float32)
         return changed, np.ascontiguousarray(labels)
+
+
+def _is_square(case: TrainingCase, settings: TrainingSettings) -> bool:
+    """Whether a patch of the scan covers as much along y as along x."""
+    _, y, x = case.geometry.spacing
+    return settings.patch_shape[1] == settings.patch_shape[2] and abs(y - x) <= 1e-3 * x

@@ -33,6 +33,7 @@ def score_cases(card: ModelCard, network: VNet, cases: Sequence[TrainingCase]) -
     dict
         Mean over cases of Dice per class, of the AUROC with which entropy and mutual information
         tell wrong voxels, and mean mutual information in nats (what ordinary scans look like).
+        None where no case has a score: a class that is nowhere, a segmentation without errors.
     """
     if not cases:
         return {}
@@ -42,15 +43,21 @@ def score_cases(card: ModelCard, network: VNet, cases: Sequence[TrainingCase]) -
         "scans": [case.name for case in cases],
         "num_samples": _NUM_SAMPLES,
         "dice": {
-            name: round(float(np.mean([row["dice"][index] for row in rows])), 4)
+            name: _mean([row["dice"][index] for row in rows], 4)
             for index, name in enumerate(card.class_names)
         },
     }
     for key in ("error_auroc_predictive_entropy", "error_auroc_mutual_information"):
-        scores[key] = round(float(np.nanmean([row[key] for row in rows])), 4)
-    mean = float(np.mean([row["mean_mutual_information_nats"] for row in rows]))
-    scores["mean_mutual_information_nats"] = round(mean, 6)
+        scores[key] = _mean([row[key] for row in rows], 4)
+    key = "mean_mutual_information_nats"
+    scores[key] = _mean([row[key] for row in rows], 6)
     return scores
+
+
+def _mean(values: Sequence[float], digits: int) -> float | None:
+    """Mean over the cases in which the score exists; None (null in JSON) if it never does."""
+    known = [value for value in values if not np.isnan(value)]
+    return round(float(np.mean(known)), digits) if known else None
 
 
 def _score(card: ModelCard, posterior: NetworkPosterior, case: TrainingCase) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3
+from napari_bayesseg.core.settings import validation_message
+from napari_bayesseg.networks.normalisation import Statistics
 from napari_bayesseg.networks.spec import VNetSpec
 
 __all__ = ["Method", "TrainingSettings"]
@@ -56,18 +58,39 @@ class TrainingSettings(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.freeze_from <= self.accumulate_from:
-            raise ValueError("freeze_from must come after accumulate_from")
+            raise ValueError(
+                f"freeze_from must come after accumulate_from; got {self.freeze_from:g} and "
+                f"{self.accumulate_from:g}"
+            )
+        near = int(self.accumulate_from * self.steps)  # rounding may put the first step beside it
+        modes = [self.statistics_mode(step) for step in (near, near + 1)]
+        if "accumulating" not in modes or self.statistics_mode(self.steps - 1) != "population":
+            raise ValueError(
+                "steps must leave one step at least between accumulate_from = "
+                f"{self.accumulate_from:g} and freeze_from = {self.freeze_from:g}, and one after; "
+                f"got {self.steps}: take more"
+            )
         if self.method == "mc-dropout" and self.dropout_rate == 0.0:
             raise ValueError(
                 "mc-dropout needs dropout_rate above 0: without it all draws are alike"
             )
-        stride = self.network_spec(2).stride
+        try:
+            stride = self.network_spec(2).stride
+        except ValidationError as error:
+            raise ValueError(validation_message(error)) from None
         if any(p % s or p == 0 for p, s in zip(self.patch_shape, stride, strict=True)):
             raise ValueError(
                 f"patch_shape must be a multiple of the network's stride {stride}; "
                 f"got {self.patch_shape}"
             )
         return self
+
+    def statistics_mode(self, step: int) -> Statistics:
+        """Return live, then accumulating, then population statistics for the rest of the run."""
+        done = step / self.steps
+        if done < self.accumulate_from:
+            return "live"
+        return "accumulating" if done < self.freeze_from else "population"
 
     def network_spec(self, num_classes: int) -> VNetSpec:
         """Return the network that these settings describe."""
@@ -94,15 +117,19 @@ class TrainingSettings(BaseModel):
         if path is not None:
             try:
                 loaded = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            except OSError as error:
+                raise SettingsError(f"{path}: can't be read ({error.strerror})") from None
+            except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
                 raise SettingsError(f"{path}: training settings must be JSON ({error})") from None
             if not isinstance(loaded, dict):
                 raise SettingsError(f"{path}: training settings must be one JSON object")
             values.update(loaded)
         values.update({key: value for key, value in changes.items() if value is not None})
+        for key in values.keys() - cls.model_fields.keys():
+            raise SettingsError(
+                f"{key!r} is no training setting; there are {', '.join(cls.model_fields)}"
+            )
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "training settings"
-            raise SettingsError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+            raise SettingsError(validation_message(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,19 +11,28 @@ import numpy as np
 import torch
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.inference.sources import choose_device
+from napari_bayesseg.io.atomic import check_writable
 from napari_bayesseg.networks.checkpoint import (
+    CARD_NAME,
+    MODEL_NAME_PATTERN,
     ModelCard,
     Normalisation,
     Spacing,
     save_model,
 )
 from napari_bayesseg.networks.vnet3d import VNet
-from napari_bayesseg.training.dataset import TrainingCase, load_cases, number_of_classes
+from napari_bayesseg.training.dataset import (
+    TrainingCase,
+    find_pairs,
+    load_cases,
+    number_of_classes,
+)
 from napari_bayesseg.training.loop import Progress, TrainingRecord, fit
 from napari_bayesseg.training.scores import score_cases
 from napari_bayesseg.training.settings import TrainingSettings
 
-__all__ = ["train"]
+__all__ = ["check_model_folder", "train"]
 
 
 def train(
@@ -61,22 +71,26 @@ def train(
         If a volume can't be read or a pair does not match.
     StoreError
         If `out` exists and may not be replaced.
+
+    Everything that can be refused is, before the first step.
     """
-    if out.exists() and not overwrite:
-        raise StoreError(f"{out}: exists already; name another folder, or pass --overwrite")
-    normalisation = Normalisation()
-    cases = load_cases(scans, labels, normalisation)
-    if len(cases) <= settings.num_validation:
+    check_model_folder(out, overwrite=overwrite)
+    choose_device(settings.device)
+    pairs = find_pairs(scans, labels)
+    if len(pairs) <= settings.num_validation:
         raise SettingsError(
-            f"num_validation = {settings.num_validation} scans can't be held out of {len(cases)}"
+            f"num_validation = {settings.num_validation} scans can't be held out of {len(pairs)}: "
+            "set it lower, 0 for none, or add scans"
         )
+    normalisation = Normalisation()
+    cases = load_cases(pairs, normalisation)
     split = len(cases) - settings.num_validation
     training, held_out = cases[:split], cases[split:]
     num_classes = number_of_classes(cases, settings.class_names)
     started = time.perf_counter()
     network, record = fit(training, held_out, settings, num_classes, report)
     minutes = (time.perf_counter() - started) / 60
-    card = _card(out.name, settings, normalisation, training, network, record)
+    card = _card(out.absolute().name, settings, normalisation, training, network, record)
     card = card.model_copy(
         update={
             "title": title,
@@ -86,6 +100,31 @@ def train(
         }
     )
     return save_model(out, card, network)
+
+
+def check_model_folder(out: Path, *, overwrite: bool) -> None:
+    """Refuse a place for a model before anything is read.
+
+    Raises
+    ------
+    SettingsError
+        If the folder's name, which becomes the model's, is not a plain one.
+    StoreError
+        If `out` exists and may not be replaced, or is something else than a model folder.
+    FormatError
+        If it can't be written to.
+    """
+    name = out.absolute().name
+    if re.fullmatch(MODEL_NAME_PATTERN, name) is None:
+        raise SettingsError(
+            f"{out}: the folder's name becomes the model's and must hold letters, digits and . _ - "
+            f"only, a letter or digit first; got {name!r}"
+        )
+    if out.exists() and not overwrite:
+        raise StoreError(f"{out}: exists already; name another folder, or pass --overwrite")
+    if out.exists() and not (out / CARD_NAME).is_file():
+        raise StoreError(f"{out}: exists and is no model folder; name another --out")
+    check_writable(out)
 
 
 def _card(

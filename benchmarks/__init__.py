@@ -1,0 +1,1 @@
+"""The commands that measure what the documentation promises: ``python -m benchmarks``."""

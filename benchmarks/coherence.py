@@ -1,0 +1,92 @@
+"""Whether the spread of a volume over draws survives the tiling; what it is without coherence."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.data import MODELS
+from benchmarks.exactness import crop_of_sample, tiled, whole
+from benchmarks.rows import Row, at_most
+from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.inference.plan import BlockPlan
+from napari_bayesseg.inference.scan import NormalisedScan
+from napari_bayesseg.networks.checkpoint import load_card, load_network
+from napari_bayesseg.networks.model_folders import find_model
+from napari_bayesseg.posteriors.network import NetworkPosterior
+
+__all__ = ["run", "volumes"]
+
+_SHAPE: Index3 = (48, 96, 96)
+_BLOCK: Index3 = (24, 32, 32)
+_NUM_SAMPLES, _QUICK_SAMPLES = 64, 16
+
+Counts = NDArray[np.float64]
+
+
+def run(quick: bool) -> list[Row]:
+    """Compare the spread of class volumes: whole, in coherent tiles, in independent tiles."""
+    samples = _QUICK_SAMPLES if quick else _NUM_SAMPLES
+    rows: list[Row] = []
+    for model in MODELS:
+        folder = find_model(model)
+        card = load_card(folder)
+        posterior = NetworkPosterior(load_network(folder, card))
+        scan = crop_of_sample(model, _SHAPE)
+        reference, coherent, independent = volumes(posterior, scan, samples)
+        table = f"{model}: volume of a class over {samples} draws"
+        moved = np.abs(coherent - reference).max(axis=0)
+        whole_std = reference.std(axis=0, ddof=1)
+        tile_std, loose_std = (v.std(axis=0, ddof=1) for v in (coherent, independent))
+        for c, name in enumerate(card.class_names):
+            found = (
+                ("mean (voxels)", reference[:, c].mean(), None),
+                ("std, whole volume (voxels)", whole_std[c], None),
+                ("coherent tiles: |std / whole - 1|", abs(tile_std[c] / whole_std[c] - 1), 1e-3),
+                ("coherent tiles: largest change of a draw (voxels)", moved[c], None),
+                ("independent noise per tile: std / whole", loose_std[c] / whole_std[c], None),
+            )
+            rows += [
+                Row.of(
+                    table,
+                    name,
+                    line,
+                    value=float(value),
+                    goal=None if goal is None else at_most(goal),
+                )
+                for line, value, goal in found
+            ]
+    return rows
+
+
+def volumes(
+    posterior: NetworkPosterior, scan: NormalisedScan, samples: int, block: Index3 = _BLOCK
+) -> tuple[Counts, Counts, Counts]:
+    """Count the voxels of every class in every draw.
+
+    Returns
+    -------
+    whole, coherent, independent : (T, C) float64
+        From one pass over the whole volume, from tiles that share the draw, and from tiles with a
+        seed of their own each (what fresh noise in every chunk amounts to).
+    """
+    classes = posterior.num_classes
+    reference, coherent, independent = (np.zeros((samples, classes)) for _ in range(3))
+    shape = scan.volume.shape
+    blocks = BlockPlan(shape, Roi.whole(shape), block).blocks()
+    for t in range(samples):
+        draw = posterior.draw(t, seed=0)
+        reference[t] = _count(whole(posterior, draw, scan), classes)
+        coherent[t] = _count(tiled(posterior, draw, scan, block), classes)
+    for tile in blocks:
+        features = posterior.prepare(tile.core, shape, scan.read)
+        for t in range(samples):
+            own = posterior.draw(t, seed=1 + tile.index)
+            independent[t] += _count(own.logits(features)[0], classes)
+    return reference, coherent, independent
+
+
+def _count(scores: torch.Tensor, classes: int) -> Counts:
+    labels = scores.argmax(0).flatten()
+    return torch.bincount(labels, minlength=classes).numpy().astype(np.float64)

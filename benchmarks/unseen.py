@@ -1,0 +1,104 @@
+"""How clearly the uncertainty shows what no model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.data import MODELS, Case, count_of, sample, series
+from benchmarks.predictions import predicted
+from benchmarks.rows import Goal, Row, at_least
+from napari_bayesseg.inference.result import Result
+from napari_bayesseg.numerics.boundary_distance import distance_to_boundary
+from napari_bayesseg.numerics.error_detection import error_auroc
+
+__all__ = ["KINDS", "defect_scores", "kinds_of_defects", "run"]
+
+KINDS = ("inclusion", "delamination_fringes", "delamination_core", "rings", "metal_zone", "metal")
+"""Kinds of defects in the order of the tables."""
+
+_RATIO = "mean MI / ordinary"
+_RATIO_AWAY = "the same, > 2 voxels from a boundary"
+_AUROC, _AUROC_EXCESS = "AUROC by MI", "AUROC by MI excess"
+_ANY = "any of them"
+_FAR_VOXELS = 2.0
+
+# The goals stand for the Bayesian V-Net; metal and the dark core of a delamination have none.
+_RATIO_GOALS = {
+    "inclusion": at_least(3.0),
+    "delamination_fringes": at_least(3.0),
+    "rings": at_least(1.5),
+    "metal_zone": at_least(1.5),
+}
+_AWAY_GOAL = at_least(5.0)
+
+Scores = dict[tuple[str, str], float]
+
+
+def run(quick: bool) -> list[Row]:
+    """Look at both models on the sample and on fresh scans with defects."""
+    fresh = series("test-defects", count_of(quick))
+    rows: list[Row] = []
+    for table, cases in (("sample", [sample()]), (f"mean of {len(fresh)} fresh scans", fresh)):
+        for model in MODELS:
+            each = [defect_scores(predicted(case, model), case) for case in cases]
+            rows += _rows(f"{model}, {table}", _mean(each), with_goals=model == MODELS[0])
+    return rows
+
+
+def _rows(table: str, found: Scores, *, with_goals: bool) -> list[Row]:
+    return [
+        Row.of(table, kind, column, value=value, goal=_goal(kind, column) if with_goals else None)
+        for (kind, column), value in found.items()
+    ]
+
+
+def _goal(kind: str, column: str) -> Goal | None:
+    if column == _RATIO:
+        return _RATIO_GOALS.get(kind)
+    return _AWAY_GOAL if column == _RATIO_AWAY and kind in _RATIO_GOALS else None
+
+
+def _mean(each: Sequence[Scores]) -> Scores:
+    return {key: float(np.mean([found[key] for found in each])) for key in each[0]}
+
+
+def kinds_of_defects(case: Case) -> dict[str, NDArray[np.bool_]]:
+    """Return the masks ``(Z, Y, X)`` of the defects; the dark core of a delamination is apart."""
+    masks = case.unseen
+    masks["delamination_core"] = masks["delamination"] & ~masks["delamination_fringes"]
+    return {kind: masks[kind] for kind in KINDS}
+
+
+def defect_scores(result: Result, case: Case) -> Scores:
+    """Compare the mutual information (MI) in every kind of defect with that of ordinary material.
+
+    Ordinary material are the voxels outside all masks. Away from boundaries, both means are taken
+    over voxels more than two voxels from any predicted boundary.
+
+    Returns
+    -------
+    dict
+        (kind, column) to value: the ratio of means over all voxels and away from boundaries, and
+        the AUROC with which MI and MI excess tell the defect's voxels from ordinary ones.
+    """
+    information = np.asarray(result.measure("mutual_information"))
+    surplus = np.asarray(result.measure("mutual_information_excess"))
+    far = distance_to_boundary(np.asarray(result.labels), (1.0, 1.0, 1.0)) > _FAR_VOXELS
+    masks = kinds_of_defects(case)
+    union = np.any(list(masks.values()), axis=0)
+    usual = float(information[~union].mean(dtype=np.float64))
+    usual_far = float(information[~union & far].mean(dtype=np.float64))
+    found: Scores = {}
+    for kind, mask in {**masks, _ANY: union}.items():
+        counted = mask | ~union
+        found[kind, _RATIO] = float(information[mask].mean(dtype=np.float64)) / usual
+        inside = information[mask & far]
+        found[kind, _RATIO_AWAY] = (
+            float(inside.mean(dtype=np.float64)) / usual_far if inside.size else float("nan")
+        )
+        found[kind, _AUROC] = error_auroc(information[counted], mask[counted])
+        found[kind, _AUROC_EXCESS] = error_auroc(surplus[counted], mask[counted])
+    return found
