@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,11 @@ from numpy.typing import NDArray
 from benchmarks.data import MODELS, Case, count_of, sample, series
 from benchmarks.predictions import predicted
 from benchmarks.rows import Goal, Row, at_least
+from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import Result
+from napari_bayesseg.inference.scan import normalise, summarise_scan
+from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.networks.checkpoint import load_card
 from napari_bayesseg.numerics.boundary_distance import distance_to_boundary
 from napari_bayesseg.numerics.error_detection import error_auroc
 
@@ -22,7 +27,8 @@ KINDS = ("inclusion", "delamination_fringes", "delamination_core", "rings", "met
 _RATIO = "mean MI / ordinary"
 _RATIO_AWAY = "the same, > 2 voxels from a boundary"
 _AUROC, _AUROC_EXCESS = "AUROC by MI", "AUROC by MI excess"
-_ANY = "any of them"
+_OUTSIDE = "share outside the grey range of the training"
+_ANY, _ORDINARY = "any of them", "ordinary material"
 _FAR_VOXELS = 2.0
 
 # The goals stand for the Bayesian V-Net; metal and the dark core of a delamination have none.
@@ -81,24 +87,42 @@ def defect_scores(result: Result, case: Case) -> Scores:
     Returns
     -------
     dict
-        (kind, column) to value: the ratio of means over all voxels and away from boundaries, and
-        the AUROC with which MI and MI excess tell the defect's voxels from ordinary ones.
+        (kind, column) to value: the ratio of means over all voxels and away from boundaries,
+        the AUROC with which MI and MI excess tell the defect's voxels from ordinary ones, and the
+        share of voxels whose grey value lies outside the range in the model's card.
     """
     information = np.asarray(result.measure("mutual_information"))
     surplus = np.asarray(result.measure("mutual_information_excess"))
     far = distance_to_boundary(np.asarray(result.labels), (1.0, 1.0, 1.0)) > _FAR_VOXELS
     masks = kinds_of_defects(case)
     union = np.any(list(masks.values()), axis=0)
-    usual = float(information[~union].mean(dtype=np.float64))
-    usual_far = float(information[~union & far].mean(dtype=np.float64))
+    usual = _mean_of(information[~union])
+    usual_far = _mean_of(information[~union & far])
     found: Scores = {}
     for kind, mask in {**masks, _ANY: union}.items():
         counted = mask | ~union
-        found[kind, _RATIO] = float(information[mask].mean(dtype=np.float64)) / usual
-        inside = information[mask & far]
-        found[kind, _RATIO_AWAY] = (
-            float(inside.mean(dtype=np.float64)) / usual_far if inside.size else float("nan")
-        )
+        found[kind, _RATIO] = _mean_of(information[mask]) / usual
+        found[kind, _RATIO_AWAY] = _mean_of(information[mask & far]) / usual_far
         found[kind, _AUROC] = error_auroc(information[counted], mask[counted])
         found[kind, _AUROC_EXCESS] = error_auroc(surplus[counted], mask[counted])
+    outside = _outside_the_training_range(result, case)
+    for kind, mask in {**masks, _ANY: union, _ORDINARY: ~union}.items():
+        found[kind, _OUTSIDE] = float(outside[mask].mean())
     return found
+
+
+def _outside_the_training_range(result: Result, case: Case) -> NDArray[np.bool_]:
+    """Return which voxels are darker or brighter than all that the model's card tells of."""
+    card = load_card(Path(result.record["model"]["path"]))
+    if card.intensity_range is None:
+        return np.zeros(result.spec.shape, bool)
+    volume = read_volume(case.image)
+    statistics = summarise_scan(volume, card.normalisation).statistics
+    normalised, _ = normalise(volume.read(Roi.whole(volume.shape)), statistics)
+    low, high = card.intensity_range
+    return (normalised < low) | (normalised > high)
+
+
+def _mean_of(values: NDArray[np.float32]) -> float:
+    """Return the mean; NaN of nothing."""
+    return float(values.mean(dtype=np.float64)) if values.size else float("nan")

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from napari_bayesseg.inference.estimate import RunEstimate
 from napari_bayesseg.inference.run import RunHooks
@@ -26,7 +27,7 @@ def say(text: str) -> None:
 
 def write_json(values: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output; NaN and infinity become null."""
-    sys.stdout.write(json.dumps(_finite(values), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(_finite(values), indent=2) + "\n")
 
 
 def _finite(value: Any) -> Any:
@@ -49,9 +50,9 @@ def progress_bar(description: str) -> Iterator[Callable[[float, str], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %  {task.fields[detail]}"),
-        TimeElapsedColumn(),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
         TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
     )
     bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
     task = bar.add_task(description, total=1.0, detail="")

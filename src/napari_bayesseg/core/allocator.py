@@ -10,7 +10,7 @@ from functools import cache
 __all__ = ["keep_freed_memory"]
 
 # From malloc.h of glibc.
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
 
 
 @cache
@@ -29,5 +29,10 @@ def keep_freed_memory() -> bool:
     if not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
-    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * 2**20))
+    settings = (
+        (_M_MMAP_MAX, 0),
+        (_M_TRIM_THRESHOLD, 2**31 - 1),
+        (_M_TOP_PAD, 64 * 2**20),
+        (_M_ARENA_MAX, 1),  # threads share what was freed; their own arenas shrink all the time
+    )
     return all(bool(libc.mallopt(name, value)) for name, value in settings)

@@ -69,7 +69,10 @@ def _grey_limits(volume: Volume) -> tuple[float, float]:
         Roi((volume.shape[0] // 2, 0, 0), (volume.shape[0] // 2 + 1, *volume.shape[1:]))
     )
     sample = middle[(slice(None), *step[1:])]
-    low, high = np.nanpercentile(sample, (0.5, 99.8))
+    known = sample[np.isfinite(sample)]
+    if known.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(known, (0.5, 99.8))
     return float(low), float(high)
 
 
@@ -137,8 +140,8 @@ def _show_labels(
         interpolation="nearest",
     )
     for index, name in enumerate(result.class_names):
-        if index:
-            axes.plot([], [], "s", color=colours(index), label=name)
+        # The first class is left clear, so that the scan is seen.
+        axes.plot([], [], "s", color=colours(index), markeredgecolor="0.4", label=name)
     axes.legend(fontsize=7, loc="upper right", framealpha=0.85)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.inference.draw_pool import DrawPool
 from napari_bayesseg.numerics.sample_statistics import summarise_draws
 from napari_bayesseg.posteriors.protocol import Draw, Posterior, ScanReader
 
@@ -43,6 +44,7 @@ def predict_block(
     *,
     measures: Sequence[str],
     percentiles: tuple[float, float],
+    pool: DrawPool | None = None,
     num_threads: int = 1,
     between_draws: Callable[[int], None] = lambda _: None,
 ) -> BlockResult:
@@ -58,14 +60,16 @@ def predict_block(
         Of the scan.
     read : callable
         Gives boxes of the normalised, padded scan.
+    pool : DrawPool, optional
+        Computes several draws at a time; by default one after the other.
+    num_threads : int
+        For the statistics.
     between_draws : callable
         Called with the number of finished draws; may raise to stop.
     """
     features = posterior.prepare(core, shape, read)
     buffer = np.empty((len(draws), posterior.num_classes, core.size), np.float32)
-    for index, draw in enumerate(draws):
-        buffer[index] = draw.probabilities(features).reshape(posterior.num_classes, -1)
-        between_draws(index + 1)
+    (pool or DrawPool()).run(draws, features, buffer, between_draws)
     statistics = summarise_draws(buffer, measures, percentiles, num_threads=num_threads)
     return BlockResult(
         statistics.labels.reshape(core.shape),

@@ -119,7 +119,8 @@ def block_bytes(
     """Return the memory of a block: its tensors, the buffer of draws, and its results."""
     cost = posterior.cost(core, shape)
     draws = num_samples * posterior.num_classes + 2 * posterior.num_classes + num_measures
-    return cost.peak_bytes + _FLOAT_BYTES * draws * core.size
+    together = min(posterior.parallel_draws, num_samples)
+    return cost.peak_bytes(together) + _FLOAT_BYTES * draws * core.size
 
 
 def _halved(lengths: list[int], stride: Index3) -> list[int] | None:

@@ -17,7 +17,7 @@ from napari_bayesseg.inference.estimate import RunEstimate, estimate_run
 from napari_bayesseg.inference.plan import BlockPlan, choose_block_shape, plan_blocks
 from napari_bayesseg.inference.scan import NormalisedScan
 from napari_bayesseg.inference.serial_runner import RunProgress, run_serially
-from napari_bayesseg.io.atomic import check_writable
+from napari_bayesseg.io.atomic import check_room, check_writable, existing_folder
 from napari_bayesseg.io.lock import exclusive_lock
 from napari_bayesseg.io.provenance import first_difference, making, run_id
 from napari_bayesseg.io.result_store import ResultStore, is_result_store
@@ -154,6 +154,10 @@ def run_job(
         job.class_names,
         {name: MEASURES[name].unit for name in measures},
     )
+    if not out.exists():
+        voxels = sum(block.core.size for block in plan.blocks())
+        # Uncompressed size is an upper bound; less than half of it has never been seen.
+        check_room(existing_folder(out), voxels * layout.bytes_per_voxel // 2)
     record = _record(job, settings, plan, measures)
     store = _open_or_create(out, layout, record, overwrite=overwrite)
     with exclusive_lock(store.lock_path):

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_bayesseg.core.allocator import keep_freed_memory
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.inference.block import BlockResult, predict_block
+from napari_bayesseg.inference.draw_pool import DrawPool, KeyedDraws
 from napari_bayesseg.inference.plan import Block, BlockPlan, split_to_fit
 from napari_bayesseg.inference.scan import NormalisedScan
 from napari_bayesseg.io.result_store import ResultStore
-from napari_bayesseg.posteriors.protocol import Draw, Posterior
+from napari_bayesseg.posteriors.protocol import Posterior
 
 __all__ = ["Cancelled", "RunProgress", "available_threads", "run_serially"]
 
@@ -81,7 +84,7 @@ def run_serially(
     started = perf_counter()
     total = len(plan.blocks())
     done = total - len(blocks)
-    draws = [posterior.draw(t, seed=settings.seed) for t in range(settings.num_samples)]
+    draws = KeyedDraws(posterior, settings.num_samples, settings.seed)
 
     def say(draws_done: int, block: Block | None = None) -> None:
         seconds = perf_counter() - started
@@ -92,73 +95,73 @@ def run_serially(
             raise Cancelled("stopped; the same command continues where it was")
         say(draws_done)
 
-    for block in blocks:
-        result = _predict(plan.shape, block, posterior, draws, scan, store, settings, between_draws)
-        store.write_block(
-            block.index,
-            block.core,
-            {
-                "labels": result.labels,
-                "mean_probability": result.mean_probability,
-                **result.measures,
-            },
-            device,
-        )
-        done += 1
-        say(settings.num_samples, block)
-
-
-def _predict(
-    shape: Index3,
-    block: Block,
-    posterior: Posterior,
-    draws: Sequence[Draw],
-    scan: NormalisedScan | None,
-    store: ResultStore,
-    settings: InferenceSettings,
-    between_draws: Callable[[int], None],
-) -> BlockResult:
-    """Predict a block, in parts where memory asks for it, and blank out invalid voxels."""
-    core, measures = block.core, tuple(store.record["measures"])
-    label_dtype = store.array("labels").dtype
-    whole = BlockResult(
-        np.zeros(core.shape, label_dtype),
-        np.empty((posterior.num_classes, *core.shape), np.float32),
-        {name: np.empty(core.shape, np.float32) for name in measures},
-    )
-    parts = split_to_fit(
-        posterior,
-        core,
-        shape,
-        memory=settings.memory,
-        num_samples=settings.num_samples,
-        num_measures=len(measures),
-    )
-    for part in parts:
-        result = predict_block(
+    with DrawPool(min(posterior.parallel_draws, settings.num_samples)) as pool:
+        kernel = partial(
+            predict_block,
             posterior,
             draws,
-            part,
-            shape,
-            _read_nothing if scan is None else scan.read,
-            measures=measures,
+            shape=plan.shape,
+            read=_read_nothing if scan is None else scan.read,
+            measures=tuple(store.record["measures"]),
             percentiles=settings.percentiles,
+            pool=pool,
             num_threads=torch.get_num_threads(),
             between_draws=between_draws,
         )
+        for block in blocks:
+            result = _predict(kernel, plan.shape, block, posterior, store, settings)
+            if scan is not None and scan.statistics.num_invalid:
+                _blank(result, ~scan.valid(block.core))
+            arrays = {"labels": result.labels, "mean_probability": result.mean_probability}
+            store.write_block(block.index, block.core, {**arrays, **result.measures}, device)
+            done += 1
+            say(settings.num_samples, block)
+
+
+def _predict(
+    kernel: Callable[..., BlockResult],
+    shape: Index3,
+    block: Block,
+    posterior: Posterior,
+    store: ResultStore,
+    settings: InferenceSettings,
+) -> BlockResult:
+    """Predict a block, in parts where memory asks for it."""
+    core, measures = block.core, tuple(store.record["measures"])
+    parts = list(
+        split_to_fit(
+            posterior,
+            core,
+            shape,
+            memory=settings.memory,
+            num_samples=settings.num_samples,
+            num_measures=len(measures),
+        )
+    )
+    if len(parts) == 1:
+        return kernel(core=core)
+    whole = BlockResult(
+        np.zeros(core.shape, store.array("labels").dtype),
+        np.empty((posterior.num_classes, *core.shape), np.float32),
+        {name: np.empty(core.shape, np.float32) for name in measures},
+    )
+    for part in parts:
+        result = kernel(core=part)
         inside = part.relative_to(core.start).slices
         whole.labels[inside] = result.labels
         whole.mean_probability[(slice(None), *inside)] = result.mean_probability
         for name in measures:
             whole.measures[name][inside] = result.measures[name]
-    if scan is not None and scan.statistics.num_invalid:
-        invalid = ~scan.valid(core)
-        whole.labels[invalid] = 0
-        whole.mean_probability[:, invalid] = np.nan
-        for values in whole.measures.values():
-            values[invalid] = np.nan
     return whole
 
 
-def _read_nothing(roi: Roi) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _blank(result: BlockResult, invalid: NDArray[np.bool_]) -> None:
+    """Leave voxels that are no numbers without label and uncertainty."""
+    result.labels[invalid] = 0
+    result.mean_probability[:, invalid] = np.nan
+    for values in result.measures.values():
+        values[invalid] = np.nan
+
+
+def _read_nothing(roi: Roi) -> NDArray[np.float32]:
     raise BayesSegError("this posterior needs a scan")

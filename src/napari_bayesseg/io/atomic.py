@@ -17,7 +17,13 @@ from pathlib import Path
 
 from napari_bayesseg.core.errors import FormatError
 
-__all__ = ["check_room", "check_writable", "replace_atomically", "write_bytes_atomically"]
+__all__ = [
+    "check_room",
+    "check_writable",
+    "existing_folder",
+    "replace_atomically",
+    "write_bytes_atomically",
+]
 
 _PREFIX = ".napari-bayesseg-"
 _DOUBLE_SUFFIXES = (".ome.tiff", ".ome.tif", ".nii.gz")
@@ -124,9 +130,7 @@ def check_writable(folder: Path) -> None:
     FormatError
         If no file can be made there.
     """
-    place = folder
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    place = existing_folder(folder)
     if not place.is_dir():
         raise FormatError(f"{folder.name}: {place.name} must be a folder and is a file: rename one")
     trial = place / f"{_PREFIX}{uuid.uuid4().hex[:12]}.tmp"
@@ -140,6 +144,14 @@ def check_writable(folder: Path) -> None:
             f"{folder.name or folder}: the folder can't be written to ({error.strerror or error}): "
             "choose another one or change its permissions"
         ) from error
+
+
+def existing_folder(path: Path) -> Path:
+    """Return the path itself if there is something, else the nearest existing one above it."""
+    place = path.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
 
 
 def check_room(folder: Path, needed: int) -> None:

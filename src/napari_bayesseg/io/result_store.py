@@ -5,6 +5,7 @@ Its layout is described in ``io.store_layout``.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import os
@@ -31,6 +32,8 @@ from napari_bayesseg.io.store_layout import (
 __all__ = ["ResultStore", "is_result_store"]
 
 
+# Folders on some systems, and on Windows whatever was opened for reading.
+_CANNOT_SYNC = (errno.EBADF, errno.EINVAL, errno.ENOTSUP)
 _DAMAGE = (ValueError, OSError, RuntimeError)  # checksum, missing file, broken compression
 
 
@@ -120,7 +123,9 @@ class ResultStore:
         if not isinstance(found, zarr.Array):
             known = ", ".join(["labels", "mean_probability", *self.record["measures"]])
             raise StoreError(f"{self.path}: holds no {name!r}; it holds {known}")
-        return found
+        # A chunk of nothing but the fill value, such as a block of background, is a file too:
+        # only then a lost one can be told. Zarr doesn't store this, so it is said at each opening.
+        return found.with_config({"write_empty_chunks": True})
 
     def _names(self) -> tuple[str, ...]:
         return ("labels", "mean_probability", *self.record["measures"])
@@ -242,7 +247,8 @@ def _sync(path: Path) -> None:
             continue
         try:
             os.fsync(descriptor)
-        except OSError:  # a read-only descriptor can't be synced on Windows
-            continue
+        except OSError as error:
+            if error.errno not in _CANNOT_SYNC:
+                raise
         finally:
             os.close(descriptor)

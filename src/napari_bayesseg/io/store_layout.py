@@ -112,5 +112,4 @@ def _create_array(
         fill_value=float("nan") if dtype.startswith("float") else 0,
         compressors=(_FILTER, Crc32cCodec()),
         dimension_names=("c", "z", "y", "x")[-len(shape) :],
-        config={"write_empty_chunks": True},
     )

@@ -46,5 +46,5 @@ def write_csv(
         for key, value in (comments or {}).items():
             file.write(f"# {key}: {' '.join(value.split())}\n")
         writer = csv.writer(file)
-        writer.writerow(columns)
+        writer.writerow([_cell(column) for column in columns])
         writer.writerows([_cell(value) for value in row] for row in rows)

@@ -18,15 +18,25 @@ class VNetCost:
 
     Attributes
     ----------
-    peak_bytes : int
-        Largest sum of tensors alive at a time, without the buffer of draws.
+    encoder_bytes : int
+        Largest sum of tensors alive at a time while the encoder runs.
+    feature_bytes : int
+        What the encoder leaves for the draws.
+    draw_bytes : int
+        Largest sum of tensors alive at a time in one draw, without the features.
     fixed_operations, draw_operations : float
         Multiply-adds once a block (encoder) and for each draw (decoder).
     """
 
-    peak_bytes: int
+    encoder_bytes: int
+    feature_bytes: int
+    draw_bytes: int
     fixed_operations: float
     draw_operations: float
+
+    def peak_bytes(self, parallel_draws: int) -> int:
+        """Return the largest memory at a time, without the buffer of draws."""
+        return max(self.encoder_bytes, self.feature_bytes + parallel_draws * self.draw_bytes)
 
 
 def _voxels(window: Window) -> int:
@@ -68,5 +78,10 @@ def vnet_cost(spec: VNetSpec, windows: VNetWindows, item_bytes: int = 4) -> VNet
     width = 1 if spec.head == "reference" else finest
     draw += (kernel * finest * width + width * spec.num_classes) * core
     decoder = max(decoder, 2 * (finest + width + 2 * spec.num_probabilities) * core)
-    peak = int(item_bytes * max(encoder, features + decoder))
-    return VNetCost(peak, float(fixed), float(draw))
+    return VNetCost(
+        encoder_bytes=int(item_bytes * encoder),
+        feature_bytes=int(item_bytes * features),
+        draw_bytes=int(item_bytes * decoder),
+        fixed_operations=float(fixed),
+        draw_operations=float(draw),
+    )

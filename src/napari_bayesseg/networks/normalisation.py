@@ -56,7 +56,7 @@ class GroupNorm(nn.Module):
         self.second_moment += (per_group.square().mean(1) - self.second_moment) / self.count
 
     def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
-        variance = self.second_moment - self.mean.square()
+        variance = (self.second_moment - self.mean.square()).clamp_min(0.0)  # rounding
         scale = self.weight.reshape(self.groups, -1) * torch.rsqrt(variance + self.eps)[:, None]
         shift = self.bias.reshape(self.groups, -1) - self.mean[:, None] * scale
         return scale.reshape(1, -1, 1, 1, 1), shift.reshape(1, -1, 1, 1, 1)

@@ -110,6 +110,11 @@ class NetworkPosterior:
         """Block shapes are multiples of this."""
         return self.network.spec.stride
 
+    @property
+    def parallel_draws(self) -> int:
+        """One a processor thread; on a GPU one draw fills the device."""
+        return torch.get_num_threads() if self.device.type == "cpu" else 1
+
     def _windows(self, core: Roi, shape: Index3) -> VNetWindows:
         return vnet_windows(self.network.spec, core, padded_shape(shape, self.stride))
 

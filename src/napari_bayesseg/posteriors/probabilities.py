@@ -18,10 +18,13 @@ __all__ = ["ProbabilityPosterior"]
 _SUM_TOLERANCE = 1e-3
 
 
-class _NoCost(NamedTuple):
-    peak_bytes: int
-    fixed_operations: float
-    draw_operations: float
+class _ReadingCost(NamedTuple):
+    member_bytes: int
+    fixed_operations: float = 0.0
+    draw_operations: float = 0.0
+
+    def peak_bytes(self, parallel_draws: int) -> int:
+        return parallel_draws * self.member_bytes
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class ProbabilityPosterior:
         """Any block shape fits."""
         return (1, 1, 1)
 
+    @property
+    def parallel_draws(self) -> int:
+        """Members are read one after the other."""
+        return 1
+
     def prepare(self, core: Roi, shape: Index3, read: ScanReader) -> Roi:
         """Nothing is shared between members but the box."""
         return core
@@ -74,6 +82,6 @@ class ProbabilityPosterior:
             )
         return _Member(self.stack, index)
 
-    def cost(self, core: Roi, shape: Index3) -> _NoCost:
+    def cost(self, core: Roi, shape: Index3) -> _ReadingCost:
         """Return the memory of one member's box."""
-        return _NoCost(12 * self.num_classes * core.size, 0.0, 0.0)
+        return _ReadingCost(12 * self.num_classes * core.size)

@@ -19,9 +19,8 @@ ScanReader = Callable[[Roi], NDArray[np.float32]]
 class BlockCost(Protocol):
     """What one block needs, known before it is run."""
 
-    @property
-    def peak_bytes(self) -> int:
-        """Largest memory of tensors alive at a time, without the buffer of draws."""
+    def peak_bytes(self, parallel_draws: int) -> int:
+        """Return the largest memory of tensors alive at a time, without the buffer of draws."""
         ...
 
     @property
@@ -57,6 +56,11 @@ class Posterior(Protocol):
     @property
     def stride(self) -> Index3:
         """Block shapes are multiples of this."""
+        ...
+
+    @property
+    def parallel_draws(self) -> int:
+        """How many draws are best computed at a time."""
         ...
 
     def prepare(self, core: Roi, shape: Index3, read: ScanReader) -> Any:

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.report import DOCUMENT, RESULTS, fill, main
+from benchmarks.rows import Outcome, Row, write_outcomes
+
+TEXT = """# Results
+
+<!-- begin one -->
+old
+<!-- end one -->
+words
+<!-- begin two --><!-- end two -->
+"""
+ONE = Outcome.of("one", "2 cores", [Row("wall \\1 time", 1.5)])
+
+
+def test_tables_go_between_their_markers_and_nothing_else_changes() -> None:
+    filled = fill(TEXT, [ONE])
+    assert "| wall \\1 time | 1.5 |" in filled
+    assert "Measured on 2 cores." in filled
+    assert "old" not in filled
+    assert filled.startswith("# Results\n\n<!-- begin one -->")
+    assert filled.endswith("words\n<!-- begin two --><!-- end two -->\n")
+    assert fill(filled, [ONE]) == filled
+
+
+def test_a_benchmark_without_a_place_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no place for three"):
+        fill(TEXT, [Outcome.of("three", "2 cores", [])])
+
+
+def test_check_compares_and_writes_nothing(tmp_path: Path) -> None:
+    document, results = tmp_path / "results.md", tmp_path / "results.json"
+    document.write_text(TEXT, encoding="utf-8")
+    write_outcomes(results, [ONE])
+    arguments = [str(results), "--into", str(document)]
+    assert main([*arguments, "--check"]) == 1
+    assert document.read_text(encoding="utf-8") == TEXT
+    assert main(arguments) == 0
+    assert main([*arguments, "--check"]) == 0
+
+
+def test_the_documentation_shows_the_numbers_beside_it() -> None:
+    assert RESULTS.is_file()
+    assert DOCUMENT.is_file()
+    assert main(["--check"]) == 0

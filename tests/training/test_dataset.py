@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_bayesseg.core.errors import FormatError, GeometryError
+from napari_bayesseg.networks.checkpoint import Normalisation
+from napari_bayesseg.training.dataset import find_pairs, load_cases, number_of_classes
+from tests.training.cases import OME, SPACING, tiny_case, write_pairs
+
+
+def touch(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def load(scans: Path, labels: Path):
+    return load_cases(find_pairs(scans, labels), Normalisation())
+
+
+def test_pairs_have_one_name_and_any_suffixes_in_the_order_of_names(tmp_path: Path) -> None:
+    scans = touch(tmp_path / "scans", "b.ome.tif", "a.nii.gz", "c.tif", ".hidden.tif", "notes.txt")
+    labels = touch(tmp_path / "labels", "c.zarr", "a.tif", "b.TIFF", "readme.md")
+    names = [(name, scan.name, label.name) for name, scan, label in find_pairs(scans, labels)]
+    assert names == [
+        ("a", "a.nii.gz", "a.tif"),
+        ("b", "b.ome.tif", "b.TIFF"),
+        ("c", "c.tif", "c.zarr"),
+    ]
+
+
+@pytest.mark.parametrize("lonely", ["scans", "labels"])
+def test_a_missing_partner_is_named_with_the_folder_that_lacks_it(
+    tmp_path: Path, lonely: str
+) -> None:
+    folders = {name: touch(tmp_path / name, "a.tif") for name in ("scans", "labels")}
+    (folders[lonely] / "b.tif").touch()
+    lacking = folders["labels" if lonely == "scans" else "scans"]
+    with pytest.raises(FormatError, match=f"^b: has no partner of that name in {lacking}$"):
+        find_pairs(folders["scans"], folders["labels"])
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    scans = touch(tmp_path / "scans", "a.tif", "a.nii")
+    with pytest.raises(FormatError, match=r"both a\.nii and a\.tif are named a"):
+        find_pairs(scans, scans)
+
+
+def test_cases_are_normalised_as_at_prediction_and_keep_their_geometry(tmp_path: Path) -> None:
+    cases = load(*write_pairs(tmp_path))
+    assert [case.name for case in cases] == ["s0", "s1", "s2"]
+    scan = tifffile.imread(tmp_path / "scans" / "s1.ome.tif").astype(np.float64)
+    clipped = np.clip(scan, *np.percentile(scan, (0.5, 99.5)))
+    expected = (scan - clipped.mean()) / clipped.std()
+    np.testing.assert_allclose(cases[1].image, expected, atol=2e-3)
+    assert cases[1].image.dtype == np.float32
+    assert cases[1].labels.dtype == np.uint8
+    assert cases[1].geometry.spacing == pytest.approx(SPACING)
+    assert cases[1].geometry.unit == "micrometer"
+
+
+def rewrite(path: Path, values: np.ndarray, **metadata: object) -> None:
+    tifffile.imwrite(path, values, ome=True, metadata=metadata)
+
+
+def test_labels_may_be_truth_values_floats_or_many(tmp_path: Path) -> None:
+    scans, labels = write_pairs(tmp_path)
+    truth = tiny_case().labels
+    rewrite(labels / "s0.ome.tif", truth.astype(bool), **OME)
+    rewrite(labels / "s1.ome.tif", truth.astype(np.float32), **OME)
+    rewrite(labels / "s2.ome.tif", truth.astype(np.uint16) * 300, **OME)
+    cases = load(scans, labels)
+    np.testing.assert_array_equal(cases[0].labels, truth)
+    np.testing.assert_array_equal(cases[1].labels, truth)
+    np.testing.assert_array_equal(cases[2].labels, truth.astype(int) * 300)
+    assert cases[2].labels.dtype == np.uint16
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, 1024.0, np.nan])
+def test_labels_that_are_no_classes_are_refused(tmp_path: Path, value: float) -> None:
+    scans, labels = write_pairs(tmp_path)
+    truth = tiny_case().labels.astype(np.float32)
+    truth[0, 0, 0] = value
+    rewrite(labels / "s1.ome.tif", truth, **OME)
+    with pytest.raises(FormatError, match=r"^s1: labels must be whole numbers from 0 to 1023"):
+        load(scans, labels)
+
+
+def test_a_pair_of_two_shapes_is_refused(tmp_path: Path) -> None:
+    scans, labels = write_pairs(tmp_path)
+    rewrite(labels / "s1.ome.tif", np.zeros((8, 12, 11), np.uint8), **OME)
+    with pytest.raises(GeometryError, match=r"^s1: .*\(8, 12, 12\) and \(8, 12, 11\) voxels"):
+        load(scans, labels)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"PhysicalSizeX": 0.6}, {f"PhysicalSize{axis}Unit": "mm" for axis in "XYZ"}]
+)
+def test_a_pair_of_two_spacings_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+    scans, labels = write_pairs(tmp_path)
+    rewrite(labels / "s1.ome.tif", tiny_case().labels, **{**OME, **changes})
+    with pytest.raises(GeometryError, match=r"^s1: scan and labels must have one spacing"):
+        load(scans, labels)
+
+
+def test_labels_that_say_nothing_of_spacing_take_the_scans(tmp_path: Path) -> None:
+    scans, labels = write_pairs(tmp_path)
+    rewrite(labels / "s1.ome.tif", tiny_case().labels, axes="ZYX")
+    assert load(scans, labels)[1].geometry.spacing == pytest.approx(SPACING)
+
+
+def test_the_number_of_classes() -> None:
+    case = tiny_case()
+    assert number_of_classes([case], ()) == 2
+    assert number_of_classes([case], ("a", "b", "c")) == 3
+    background = tiny_case()
+    background.labels[...] = 0
+    assert number_of_classes([background], ()) == 2
+    background.labels[0, 0, 0] = 4
+    assert number_of_classes([case, background], ()) == 5
+    with pytest.raises(FormatError, match="labels go up to 4, but class_names names 2 classes"):
+        number_of_classes([background], ("a", "b"))
