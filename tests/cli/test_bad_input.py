@@ -287,6 +287,22 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_reading(
     assert_refused(run, arguments, "can't be written to .Permission denied", tmp_path)
 
 
+@pytest.mark.parametrize("command", [PREDICT, IMPORT])
+def test_a_disk_without_room_is_refused_before_anything_is_written(
+    command: str,
+    run: Run,
+    places: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=20_000))
+    arguments = split(command, places, out=tmp_path / "new" / "out.zarr")
+    assert_refused(run, arguments, "MiB are needed on this disk", tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=200_000))
+    assert run(*arguments).code == 0
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 def test_a_folder_of_the_system_is_refused(run: Run, places: dict[str, Path]) -> None:
     arguments = split(PREDICT, places, out=Path("/proc/result.zarr"))

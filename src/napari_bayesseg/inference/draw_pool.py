@@ -8,7 +8,7 @@ never wait. Nor does a draw's rounding depend on how many of them run at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Barrier
 from types import TracebackType
 from typing import Any, Self, overload
@@ -121,6 +121,5 @@ class DrawPool:
                 future.result()
                 between_draws(index + 1)
         finally:
-            for future in futures:
-                if not future.cancel():
-                    future.exception()  # waits, so that nothing writes to `out` afterwards
+            # All are called off before any is waited for; nothing writes to `out` afterwards.
+            wait([future for future in futures if not future.cancel()])
