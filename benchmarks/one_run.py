@@ -24,7 +24,7 @@ PARTS = {
     "read through the scan once": ("inference.predict", "summarise_scan"),
     "estimate time and memory": ("inference.run", "estimate_run"),
     "encoder": ("posteriors.network", "NetworkPosterior.prepare"),
-    "decoder": ("posteriors.network", "NetworkDraw.probabilities"),
+    "decoder, all draws": ("inference.draw_pool", "DrawPool.run"),
     "statistics of the draws": ("inference.block", "summarise_draws"),
     "write and hash": ("io.result_store", "ResultStore.write_block"),
 }

@@ -49,11 +49,12 @@ def test_a_run_tells_its_estimate_and_its_progress(capsys: pytest.CaptureFixture
         first = capsys.readouterr().err
         hooks.progress(RunProgress(1, 4, 8, 16, 1.0))
     assert first == "predict: about 2 min, 2.0 GB of memory, at most 5 MB of disk\n"
-    assert "38 %" in capsys.readouterr().err  # one block and a half of four
+    # One block and a half of four.
+    assert "38 %  block 2 of 4, draw 8 of 16" in capsys.readouterr().err
     with run_hooks("predict") as hooks:
-        block = Block(3, Roi((0, 0, 0), (1, 1, 1)))
-        hooks.progress(RunProgress(4, 4, 16, 16, 1.0, block))
-    assert "100 %  block 4 of 4, draw 16 of 16" in capsys.readouterr().err
+        block = Block(0, Roi((0, 0, 0), (1, 1, 1)))
+        hooks.progress(RunProgress(3, 4, 16, 16, 1.0, block))
+    assert "75 %  block 3 of 4, draw 16 of 16" in capsys.readouterr().err
 
 
 def test_standard_output_is_free_while_a_bar_is_shown(

@@ -81,7 +81,7 @@ def run_hooks(description: str) -> Iterator[RunHooks]:
             part = 0.0 if now.block else now.draws_done / now.num_samples
             update(
                 (now.blocks_done + part) / max(now.num_blocks, 1),
-                f"block {min(now.blocks_done + 1, now.num_blocks)} of {now.num_blocks}, "
+                f"block {now.blocks_done + (now.block is None)} of {now.num_blocks}, "
                 f"draw {now.draws_done} of {now.num_samples}",
             )
 
