@@ -100,11 +100,7 @@ def fit(
         kl = network.kl_divergence()
         voxels = record.num_training_voxels
         loss = free_energy(nll, kl, weight=ramp * settings.kl_weight, num_voxels=voxels)
-        if not torch.isfinite(loss):
-            raise SettingsError(
-                f"the loss is {loss.item()} at step {step + 1}: training has diverged; take a "
-                f"learning_rate below {settings.learning_rate:g}"
-            )
+        _check_finite(loss.item(), step, settings)
         optimiser.zero_grad(set_to_none=True)
         fabric.backward(loss)
         optimiser.step()
@@ -112,11 +108,10 @@ def fit(
         validation = None
         if (step + 1) % settings.validate_every == 0 or last:
             validation = _validate(network, [fabric.to_device(b) for b in checks])
-            usable = settings.statistics_mode(step) == "population"
-            if usable and (validation is None or validation < record.best_validation or not best):
-                best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
-                record.best_step = step + 1
-                record.best_validation = math.inf if validation is None else validation
+            if validation is not None:
+                _check_finite(validation, step, settings)
+            if settings.statistics_mode(step) == "population":
+                best = _keep_best(best, network, record, step, validation)
         progress = Progress(step + 1, loss.item(), nll.item(), kl.item() / voxels, validation)
         record.log.append(progress)
         report(progress)
@@ -124,6 +119,29 @@ def fit(
     set_statistics(network, "population")
     record.kl_divergence_nats = float(network.kl_divergence().item())
     return network.cpu().eval(), record
+
+
+def _check_finite(loss: float, step: int, settings: TrainingSettings) -> None:
+    if not math.isfinite(loss):
+        raise SettingsError(
+            f"the loss is {loss} at step {step + 1}: training has diverged; take a "
+            f"learning_rate below {settings.learning_rate:g}"
+        )
+
+
+def _keep_best(
+    best: dict[str, Tensor],
+    network: VNet,
+    record: TrainingRecord,
+    step: int,
+    validation: float | None,
+) -> dict[str, Tensor]:
+    """Return the network's state if it is the best so far, else the one before."""
+    if best and validation is not None and validation >= record.best_validation:
+        return best
+    record.best_step = step + 1
+    record.best_validation = math.inf if validation is None else validation
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
 
 def _intensity_range(cases: Sequence[TrainingCase]) -> tuple[float, float]:
