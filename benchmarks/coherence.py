@@ -43,7 +43,11 @@ def run(quick: bool) -> list[Row]:
             found = (
                 ("mean (voxels)", reference[:, c].mean(), None),
                 ("std, whole volume (voxels)", whole_std[c], None),
-                ("coherent tiles: |std / whole - 1|", abs(tile_std[c] / whole_std[c] - 1), 1e-3),
+                (
+                    "coherent tiles: relative change of std",
+                    abs(tile_std[c] / whole_std[c] - 1),
+                    1e-3,
+                ),
                 ("coherent tiles: largest change of a draw (voxels)", moved[c], None),
                 ("independent noise per tile: std / whole", loose_std[c] / whole_std[c], None),
             )

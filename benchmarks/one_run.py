@@ -76,6 +76,8 @@ def run_fresh(environment: Mapping[str, str] | None = None, **arguments: Any) ->
     root = Path(__file__).resolve().parents[1]
     paths = [str(root), str(root / "src"), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **(environment or {})}
+    # As in an installation: a process that may not keep compiled modules compiles them every time.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     finished = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if finished.returncode:
         raise RuntimeError(f"a prediction in a fresh process failed:\n{finished.stderr}")

@@ -25,11 +25,16 @@ KINDS = ("inclusion", "delamination_fringes", "delamination_core", "rings", "met
 """Kinds of defects in the order of the tables."""
 
 _RATIO = "mean MI / ordinary"
-_RATIO_AWAY = "the same, > 2 voxels from a boundary"
+_RATIO_AWAY = "> 2 voxels from a predicted boundary"
+_RATIO_INSIDE = "> 2 voxels from a true boundary"
+_WRONG = "share wrong"
 _AUROC, _AUROC_EXCESS = "AUROC by MI", "AUROC by MI excess"
 _OUTSIDE = "share outside the grey range of the training"
 _ANY, _ORDINARY = "any of them", "ordinary material"
+_TOP = "share of the voxels that lie in a defect"
+_TOP_PERCENT = 1.0
 _FAR_VOXELS = 2.0
+_VOXELS = (1.0, 1.0, 1.0)
 
 # The goals stand for the Bayesian V-Net; metal and the dark core of a delamination have none.
 _RATIO_GOALS = {
@@ -51,6 +56,12 @@ def run(quick: bool) -> list[Row]:
         for model in MODELS:
             each = [defect_scores(predicted(case, model), case) for case in cases]
             rows += _rows(f"{model}, {table}", _mean(each), with_goals=model == MODELS[0])
+        for model in MODELS:
+            top = [shares_in_defects(predicted(case, model), case) for case in cases]
+            rows += [
+                Row.of(f"{_TOP}, {table}", name, model, value=value)
+                for name, value in _mean_of_named(top).items()
+            ]
     return rows
 
 
@@ -71,6 +82,10 @@ def _mean(each: Sequence[Scores]) -> Scores:
     return {key: float(np.mean([found[key] for found in each])) for key in each[0]}
 
 
+def _mean_of_named(each: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([found[name] for found in each])) for name in each[0]}
+
+
 def kinds_of_defects(case: Case) -> dict[str, NDArray[np.bool_]]:
     """Return the masks ``(Z, Y, X)`` of the defects; the dark core of a delamination is apart."""
     masks = case.unseen
@@ -82,32 +97,46 @@ def defect_scores(result: Result, case: Case) -> Scores:
     """Compare the mutual information (MI) in every kind of defect with that of ordinary material.
 
     Ordinary material are the voxels outside all masks. Away from boundaries, both means are taken
-    over voxels more than two voxels from any predicted boundary.
+    over voxels more than two voxels from any boundary, as predicted or as it truly is: a model
+    that is misled draws boundaries of its own inside a defect.
 
     Returns
     -------
     dict
-        (kind, column) to value: the ratio of means over all voxels and away from boundaries,
-        the AUROC with which MI and MI excess tell the defect's voxels from ordinary ones, and the
-        share of voxels whose grey value lies outside the range in the model's card.
+        (kind, column) to value: the ratios of means, the share of wrong voxels, the AUROC with
+        which MI and MI excess tell the defect's voxels from ordinary ones, and the share of voxels
+        whose grey value lies outside the range in the model's card.
     """
     information = np.asarray(result.measure("mutual_information"))
     surplus = np.asarray(result.measure("mutual_information_excess"))
-    far = distance_to_boundary(np.asarray(result.labels), (1.0, 1.0, 1.0)) > _FAR_VOXELS
+    labels, truth = np.asarray(result.labels), case.labels
+    away, inside = (distance_to_boundary(x, _VOXELS) > _FAR_VOXELS for x in (labels, truth))
+    outside = _outside_the_training_range(result, case)
     masks = kinds_of_defects(case)
-    union = np.any(list(masks.values()), axis=0)
-    usual = _mean_of(information[~union])
-    usual_far = _mean_of(information[~union & far])
+    ordinary = ~np.any(list(masks.values()), axis=0)
     found: Scores = {}
-    for kind, mask in {**masks, _ANY: union}.items():
-        counted = mask | ~union
-        found[kind, _RATIO] = _mean_of(information[mask]) / usual
-        found[kind, _RATIO_AWAY] = _mean_of(information[mask & far]) / usual_far
+    for kind, mask in {**masks, _ANY: ~ordinary}.items():
+        for column, where in ((_RATIO, True), (_RATIO_AWAY, away), (_RATIO_INSIDE, inside)):
+            usual = _mean_of(information[ordinary & where])
+            found[kind, column] = _mean_of(information[mask & where]) / usual
+        found[kind, _WRONG] = float((labels != truth)[mask].mean())
+        counted = mask | ordinary
         found[kind, _AUROC] = error_auroc(information[counted], mask[counted])
         found[kind, _AUROC_EXCESS] = error_auroc(surplus[counted], mask[counted])
-    outside = _outside_the_training_range(result, case)
-    for kind, mask in {**masks, _ANY: union, _ORDINARY: ~union}.items():
         found[kind, _OUTSIDE] = float(outside[mask].mean())
+    found[_ORDINARY, _WRONG] = float((labels != truth)[ordinary].mean())
+    found[_ORDINARY, _OUTSIDE] = float(outside[ordinary].mean())
+    return found
+
+
+def shares_in_defects(result: Result, case: Case) -> dict[str, float]:
+    """Return which share of the voxels with the most MI or MI excess lies in any defect."""
+    defect = np.any(list(case.unseen.values()), axis=0)
+    found = {"all voxels": float(defect.mean())}
+    for name in ("mutual_information", "mutual_information_excess"):
+        values = np.asarray(result.measure(name))
+        top = values > np.percentile(values, 100.0 - _TOP_PERCENT)
+        found[f"the {_TOP_PERCENT:g} % with most {name}"] = float(defect[top].mean())
     return found
 
 
