@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -45,9 +46,17 @@ def small_network(method: str = "bcnn", seed: int = 0, **changes: object) -> VNe
     return network.eval()
 
 
-def write_model(folder: Path, method: str = "bcnn", seed: int = 0, **changes: object) -> Path:
+def write_model(
+    folder: Path,
+    method: str = "bcnn",
+    seed: int = 0,
+    card: Mapping[str, object] | None = None,
+    **changes: object,
+) -> Path:
+    """Write a model folder; `card` holds further entries of its card, `changes` of its network."""
     network = small_network(method, seed, **changes)
     names = tuple(f"class {index}" for index in range(network.spec.num_probabilities))
-    card = ModelCard(name=folder.name, method=method, network=network.spec, class_names=names)
-    save_model(folder, card, network)
+    entries = {"name": folder.name, "method": method, "network": network.spec, **(card or {})}
+    written = ModelCard.model_validate({"class_names": names, **entries})
+    save_model(folder, written, network)
     return folder

@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from napari_bayesseg.core.volume import LazyArray, Volume
     from napari_bayesseg.inference.result import Result
 
-__all__ = ["labels_layer", "measure_layer", "result_layers", "volume_layer"]
+__all__ = ["labels_layer", "measure_layer", "placement", "result_layers", "volume_layer"]
 
 
-def _placement(geometry: Geometry) -> dict[str, Any]:
+def placement(geometry: Geometry) -> dict[str, Any]:
     """Return a layer's place in the world as napari's keyword arguments.
 
     The spacing is always in `scale`, where people and other plugins look for it; only what a
     scale and a translation can't say (rotation, shear, mirrored axes) goes into `affine`.
     """
     matrix = geometry.matrix
-    placement: dict[str, Any] = {
+    place: dict[str, Any] = {
         "scale": geometry.spacing,
         "units": (geometry.unit,) * 3,
         "axis_labels": ("z", "y", "x"),
     }
     if geometry.is_upright and np.all(np.diag(matrix) > 0):
-        placement["translate"] = geometry.translation
+        place["translate"] = geometry.translation
     else:
-        placement["affine"] = matrix @ np.diag([*(1.0 / np.array(geometry.spacing)), 1.0])
-    return placement
+        place["affine"] = matrix @ np.diag([*(1.0 / np.array(geometry.spacing)), 1.0])
+    return place
 
 
 def volume_layer(volume: Volume) -> LayerData:
     """Return a scan as layer data; napari takes 32- and 64-bit integers for labels."""
-    meta = {"name": volume.spec.name, **_placement(volume.spec.geometry)}
+    meta = {"name": volume.spec.name, **placement(volume.spec.geometry)}
     return volume.data, meta
 
 
@@ -47,7 +47,7 @@ def labels_layer(
     labels: LazyArray, geometry: Geometry, *, name: str, visible: bool = True
 ) -> FullLayerData:
     """Return class numbers ``(Z, Y, X)`` as layer data of a labels layer."""
-    meta = {"name": name, "opacity": 0.4, "visible": visible, **_placement(geometry)}
+    meta = {"name": name, "opacity": 0.4, "visible": visible, **placement(geometry)}
     return labels, meta, "labels"
 
 
@@ -61,7 +61,7 @@ def measure_layer(result: Result, measure_name: str, *, visible: bool) -> FullLa
         "blending": "additive",
         "colormap": "inferno",
         "contrast_limits": measure.bounds(len(result.class_names)),
-        **_placement(result.geometry),
+        **placement(result.geometry),
     }
     return result.measure(measure_name), meta, "image"
 

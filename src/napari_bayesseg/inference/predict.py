@@ -10,6 +10,7 @@ from napari_bayesseg.core.errors import BayesSegWarning
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import LazyArray, Volume
+from napari_bayesseg.inference.familiarity import unfamiliar_disagreement, unfamiliar_scan
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.run import Job, RunHooks, check_out, plan_run, run_job
 from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
@@ -110,6 +111,7 @@ def predict(
             stacklevel=2,
         )
     summary = summarise_scan(volume, card.normalisation)
+    _warn(unfamiliar_scan(card, volume.spec.geometry, summary.statistics.__dict__))
     identity = card.model_dump(mode="json", include={"method", "network", "normalisation"})
     identity["weights_sha256"] = card.weights_sha256
     job = Job(
@@ -138,4 +140,12 @@ def predict(
         focus=focus,
         hooks=hooks or RunHooks(),
     )
-    return Result(store, volume, posterior)
+    result = Result(store, volume, posterior)
+    _warn(unfamiliar_disagreement(result))
+    return result
+
+
+def _warn(lines: Sequence[str]) -> None:
+    """Say what is unlike the training data."""
+    for line in lines:
+        warnings.warn(f"unlike the training data: {line}", BayesSegWarning, stacklevel=3)

@@ -34,6 +34,8 @@ class RunHooks:
 
     Attributes
     ----------
+    opened : callable
+        Receives the store's path once it exists; what is finished in it can be shown.
     estimated : callable
         Receives the :class:`RunEstimate` before the first block.
     progress : callable
@@ -42,6 +44,7 @@ class RunHooks:
         Asked between two draws.
     """
 
+    opened: Callable[[Path], None] = lambda _: None
     estimated: Callable[[RunEstimate], None] = lambda _: None
     progress: Callable[[RunProgress], None] = lambda _: None
     should_stop: Callable[[], bool] = lambda: False
@@ -163,6 +166,7 @@ def run_job(
     with exclusive_lock(store.lock_path):
         finished = store.intact_blocks({block.index: block.core for block in plan.blocks()})
         missing = [block for block in plan.blocks(focus) if block.index not in finished]
+        hooks.opened(out)
         if missing:
             hooks.estimated(estimate_run(job.posterior, missing, layout, settings))
             run_serially(
