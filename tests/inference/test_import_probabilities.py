@@ -7,6 +7,8 @@ import pytest
 import tifffile
 
 from napari_bayesseg.core.errors import FormatError, GeometryError, SettingsError
+from napari_bayesseg.core.geometry import Geometry
+from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.import_probabilities import import_probabilities
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.numerics.measure_formulas import mutual_information, predictive_entropy
@@ -86,3 +88,16 @@ def test_logits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="sum to 1"):
         import_probabilities([save(tmp_path / "p.npy", logits)], tmp_path / "r.zarr")
     assert not (tmp_path / "r.zarr").exists()
+
+
+def test_a_scan_in_memory_gives_the_geometry(tmp_path: Path) -> None:
+    softmax = np.full((2, 4, 5, 6), 0.5, np.float32)
+    np.save(tmp_path / "p.npy", softmax)
+    geometry = Geometry.from_spacing((2.0, 0.5, 0.5), unit="micrometer")
+    scan = Volume.from_array(np.zeros((4, 5, 6), np.uint8), geometry)
+    result = import_probabilities([tmp_path / "p.npy"], tmp_path / "r.zarr", scan=scan)
+    assert result.geometry == geometry
+    assert result.spec.source is None
+    other = Volume.from_array(np.zeros((4, 5, 7), np.uint8))
+    with pytest.raises(GeometryError, match="don't fit"):
+        import_probabilities([tmp_path / "p.npy"], tmp_path / "s.zarr", scan=other)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from napari_bayesseg.core.errors import StoreError
-from napari_bayesseg.io.lock import exclusive_lock
+from napari_bayesseg.io.lock import LockHeldError, exclusive_lock
 
 HOLD = """
 import sys
@@ -26,7 +26,7 @@ def test_a_second_process_is_refused_until_the_first_ends_in_any_way(tmp_path: P
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == b"held"
-        with pytest.raises(StoreError, match="another process is writing"), exclusive_lock(path):
+        with pytest.raises(LockHeldError, match="another process is writing"), exclusive_lock(path):
             pass
         process.kill()
         process.wait()
@@ -56,5 +56,6 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in ("file", "nowhere"):
         lock = exclusive_lock(tmp_path / place / ".lock")
-        with pytest.raises(StoreError, match=f"{place}: can't be written to"), lock:
+        with pytest.raises(StoreError, match=f"{place}: can't be written to") as caught, lock:
             pass
+        assert not isinstance(caught.value, LockHeldError)

@@ -12,7 +12,7 @@ import numpy as np
 from napari_bayesseg.core.errors import BayesSegWarning, GeometryError, SettingsError
 from napari_bayesseg.core.geometry import Geometry, Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
-from napari_bayesseg.core.volume import VolumeSpec
+from napari_bayesseg.core.volume import Volume, VolumeSpec
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.run import Job, RunHooks, check_out, plan_run, run_job
 from napari_bayesseg.io.probabilities import ProbabilityStack, read_probabilities
@@ -30,7 +30,7 @@ def import_probabilities(
     files: Sequence[str | Path],
     out: str | Path,
     *,
-    scan: str | Path | None = None,
+    scan: Volume | str | Path | None = None,
     class_names: Sequence[str] = (),
     measures: Sequence[str] = (),
     memory: str | int = "4GB",
@@ -45,7 +45,7 @@ def import_probabilities(
         One ``(C, Z, Y, X)`` or ``(T, C, Z, Y, X)`` array, or one file a member.
     out : path
         Result store to write.
-    scan : path, optional
+    scan : Volume or path, optional
         The scan that was segmented: gives the geometry; shapes must agree.
     class_names : sequence of str, optional
         Default ``class 0``, ``class 1``, ...
@@ -97,11 +97,11 @@ def import_probabilities(
     return Result(store, None, job.posterior)
 
 
-def _spec(stack: ProbabilityStack, first: Path, scan: str | Path | None) -> VolumeSpec:
+def _spec(stack: ProbabilityStack, first: Path, scan: Volume | str | Path | None) -> VolumeSpec:
     if scan is None:
         geometry = stack.geometry or Geometry.from_spacing()
         return VolumeSpec(stack.shape, "float32", geometry, first.name.split(".")[0])
-    spec = read_volume(scan).spec
+    spec = scan.spec if isinstance(scan, Volume) else read_volume(scan).spec
     if spec.shape != stack.shape:
         raise GeometryError(
             f"{first.name}: probabilities of {stack.shape} voxels don't fit the scan of "

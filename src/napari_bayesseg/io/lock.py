@@ -10,7 +10,11 @@ from pathlib import Path
 
 from napari_bayesseg.core.errors import StoreError
 
-__all__ = ["exclusive_lock"]
+__all__ = ["LockHeldError", "exclusive_lock"]
+
+
+class LockHeldError(StoreError):
+    """Another process holds the lock."""
 
 
 @contextmanager
@@ -19,8 +23,10 @@ def exclusive_lock(path: Path) -> Iterator[None]:
 
     Raises
     ------
+    LockHeldError
+        If another process, or another part of this one, holds it.
     StoreError
-        If another process holds it.
+        If the file can't be made.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -30,7 +36,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         try:
             _lock(descriptor)
         except OSError:
-            raise StoreError(
+            raise LockHeldError(
                 f"{path.parent}: another process is writing to it; wait for it, or name another"
                 " --out"
             ) from None

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.tables import write_csv
-from napari_bayesseg.numerics.boundary_uncertainty import boundary_uncertainty
-from napari_bayesseg.numerics.regions import Region, find_regions
+from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
+from napari_bayesseg.review.region_settings import RegionSettings
+
+if TYPE_CHECKING:
+    from napari_bayesseg.inference.result import Result
 
 __all__ = ["RegionTable", "find_result_regions"]
 
@@ -130,46 +131,10 @@ def find_result_regions(
     SettingsError
         If a number is out of range, or the measure is unknown.
     StoreError
-        If the result does not hold the measure, or is damaged.
+        If the result doesn't hold the measure, is damaged, or doesn't fit into the memory.
     """
-    get_measure(split_excess(measure)[0])
-    if not np.isfinite(threshold):
-        raise SettingsError(f"threshold must be a finite number; got {threshold}")
-    if min_volume is not None and not (np.isfinite(min_volume) and min_volume >= 0):
-        raise SettingsError(f"min_volume must be 0 or more; got {min_volume}")
-    values = result.read(measure)
-    expected_error = _expected_error(result)
-    labels = result.read("labels")
-    geometry = result.geometry
-    valid = result.processed & np.isfinite(expected_error)
-    regions, region_labels = find_regions(
-        values,
-        threshold,
-        expected_error,
-        labels,
-        geometry.voxel_volume,
-        geometry.spacing,
-        max_extent=max_extent,
-        min_volume=min_volume,
-        valid=valid,
-    )
-    total = float(expected_error[valid].sum(dtype=np.float64)) * geometry.voxel_volume
-    return RegionTable(
-        measure,
-        threshold,
-        regions,
-        region_labels,
-        total,
-        boundary_uncertainty(expected_error, labels, geometry.spacing, valid=valid).length,
-        result.class_names,
-        geometry.unit,
-        result.record["run_id"],
-    )
+    # The source makes tables: importing it above would go round in a circle.
+    from napari_bayesseg.review.region_source import RegionSource
 
-
-def _expected_error(result: Result) -> NDArray[Any]:
-    """Return one minus the largest mean probability; stored, or made where it was left out."""
-    if "expected_error" in result.measures:
-        return result.read("expected_error")
-    expected: NDArray[Any] = 1.0 - result.read("mean_probability").max(axis=0)
-    return expected
+    settings = RegionSettings(measure, threshold, threshold, min_volume, max_extent).checked()
+    return RegionSource.read(result, measure).find(settings)

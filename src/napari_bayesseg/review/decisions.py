@@ -1,0 +1,152 @@
+"""What a decision about regions means for their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.history import History
+from napari_bayesseg.review.operations import Kind, RegionDecision
+from napari_bayesseg.review.replacement_labels import predicted_labels, runner_up_labels
+from napari_bayesseg.review.reviewed_mask import ReviewedMask
+from napari_bayesseg.review.status import Replacement, Status
+from napari_bayesseg.review.voxels import Labels, VoxelChange, VoxelSet
+
+if TYPE_CHECKING:
+    from napari_bayesseg.inference.result import Result
+
+__all__ = ["decide_regions", "kind_of", "label_change", "painted_change"]
+
+_KINDS: dict[Status, Kind] = {
+    Status.ACCEPTED: "accept",
+    Status.REJECTED: "reject",
+    Status.DEFERRED: "defer",
+    Status.PENDING: "reopen",
+}
+
+
+def kind_of(status: Status) -> Kind:
+    """Return what giving regions a status is called.
+
+    Raises
+    ------
+    SettingsError
+        For ``EDITED``, which only a stroke gives.
+    """
+    if status not in _KINDS:
+        raise SettingsError(f"a decision must be one of {', '.join(_KINDS)}; got {status}: paint")
+    return _KINDS[status]
+
+
+def decide_regions(
+    history: History,
+    regions: Sequence[Region],
+    region_labels: NDArray[np.integer[Any]],
+    status: Status,
+) -> tuple[RegionDecision, ...]:
+    """Return the decisions that give regions a status; accepting leaves an edited one edited.
+
+    Raises
+    ------
+    SettingsError
+        If there is no region, or the labels are those of other regions.
+    """
+    if not regions:
+        raise SettingsError("a decision must be about at least one region; got none")
+    if region_labels.shape != history.shape:
+        raise SettingsError(
+            f"region_labels must have the scan's shape {history.shape}; got {region_labels.shape}"
+        )
+    before = history.statuses(region_labels, regions)
+    decisions = []
+    for region in regions:
+        voxels = VoxelSet.from_mask(region.box, region_labels[region.box.slices] == region.id)
+        if voxels.count != region.voxel_count:
+            raise SettingsError(
+                f"region {region.id} has {region.voxel_count} voxels, but {voxels.count} in "
+                "region_labels: both must be of one table"
+            )
+        stays = status is Status.ACCEPTED and before[region.id] is Status.EDITED
+        decisions.append(
+            RegionDecision(
+                region.id,
+                voxels,
+                region.position,
+                before[region.id],
+                Status.EDITED if stays else status,
+                region.expected_error_volume,
+                region.volume,
+                region.maximum,
+            )
+        )
+    return tuple(decisions)
+
+
+def label_change(
+    result: Result,
+    history: History,
+    mask: ReviewedMask,
+    kind: Kind,
+    decisions: Sequence[RegionDecision],
+    replacement: Replacement | None,
+) -> VoxelChange | None:
+    """Return what a decision writes into the mask; None where it writes nothing.
+
+    Raises
+    ------
+    StoreError
+        If the result or the starting mask is damaged.
+    """
+    if kind == "defer":
+        return None
+    # Where accepting leaves a region edited, its labels stay too.
+    voxels = VoxelSet.union(
+        [d.voxels for d in decisions if kind != "accept" or d.after is not Status.EDITED]
+    )
+    if kind == "accept":
+        unpainted = voxels.mask() & ~history.painted(voxels.box)
+        voxels = VoxelSet.from_mask(voxels.box, unpainted)
+    if voxels.count == 0:
+        return None
+    new: Labels
+    if kind == "accept":
+        new = predicted_labels(result, voxels)
+    elif replacement is Replacement.BACKGROUND:
+        new = np.zeros(voxels.count, mask.labels.dtype)
+    elif replacement is Replacement.RUNNER_UP:
+        new = runner_up_labels(result, voxels)
+    else:  # reopened, or rejected in favour of the starting mask
+        new = mask.expected(voxels.box, ())[voxels.mask()]
+    old = mask.labels[voxels.box.slices][voxels.mask()]
+    return VoxelChange(voxels, old, new.astype(old.dtype, copy=False))
+
+
+def painted_change(change: VoxelChange, mask: Labels) -> VoxelChange:
+    """Return a stroke in the type of the mask.
+
+    Raises
+    ------
+    SettingsError
+        If it is empty, leaves the scan, or holds labels that the mask can't.
+    """
+    if change.count == 0:
+        raise SettingsError("a stroke must change at least one voxel; got none")
+    z, y, x = mask.shape
+    if not Roi.whole((z, y, x)).contains(change.box):
+        raise SettingsError(
+            f"a stroke must lie inside the scan of {mask.shape} voxels; got {change.box}"
+        )
+    limits = np.iinfo(mask.dtype)
+    for labels in (change.old, change.new):
+        if labels.min() < limits.min or labels.max() > limits.max:
+            raise SettingsError(
+                f"labels of a stroke must be from {limits.min} to {limits.max}; got "
+                f"{labels.min()} to {labels.max()}"
+            )
+    return VoxelChange(change.voxels, change.old.astype(mask.dtype), change.new.astype(mask.dtype))

@@ -1,0 +1,195 @@
+"""The journal of a review: one SQLite file to which rows are only ever added.
+
+A row is on the disk when :meth:`Journal.append` returns: rollback journal, ``synchronous=EXTRA``,
+one transaction a row. Each row holds the hash of the one before, so that a change anywhere in the
+past is seen. Beside the rows stands a small state (where the person is), written in the same
+transaction as a row or by itself.
+
+Rollback journal and not a write-ahead log: the latter is unsafe on network drives.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from napari_bayesseg.core.errors import StoreError
+from napari_bayesseg.review.journal_file import check_tables, connect, explained, transaction
+from napari_bayesseg.review.journal_rows import Row, canonical_json, row_hash, storable
+
+__all__ = ["Journal", "Row"]
+
+_SELECT = "SELECT sequence, utc, user, action, content, change, previous, hash FROM rows "
+
+
+class Journal:
+    """A journal opened by :meth:`open`; threads may use it in turn."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, user: str) -> None:
+        self.path = path
+        self._connection = connection
+        self._user = storable(user)
+        self._lock = threading.RLock()
+        with explained(path):
+            self._head = self._stored_head()
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False, user: str = "") -> Journal:
+        """Open a journal, or begin one where there is none.
+
+        A reader may open it while another process writes; a writer must hold the review's lock.
+
+        Raises
+        ------
+        StoreError
+            If the file is no journal, is damaged, was made by a newer version, or can't be opened.
+        """
+        connection = connect(path, read_only=read_only)
+        try:
+            return cls(path, connection, user)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _stored_head(self) -> tuple[int, str]:
+        query = "SELECT sequence, hash FROM rows ORDER BY sequence DESC LIMIT 1"
+        found = self._connection.execute(query).fetchone()
+        return (int(found[0]), str(found[1])) if found else (0, "")
+
+    @property
+    def sequence(self) -> int:
+        """Number of the last row; 0 where there is none."""
+        return self._head[0]
+
+    @property
+    def head(self) -> str:
+        """Hash of the last row, which stands for all rows; empty where there is none."""
+        return self._head[1]
+
+    def append(
+        self,
+        action: str,
+        content: Mapping[str, Any],
+        change: bytes | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> Row:
+        """Add a row and entries of the state; both are on the disk when this returns.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses, and neither was saved; or if the journal went on without this
+            one, as after an error of the disk in the middle of a commit.
+        """
+        text = canonical_json(content)
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._lock, explained(self.path):
+            sequence, previous = self._head[0] + 1, self._head[1]
+            fields = (sequence, time, self._user, storable(action), text, change, previous)
+            digest = row_hash(*fields)
+            with transaction(self._connection):
+                if self._stored_head() != self._head:
+                    raise StoreError(
+                        f"{self.path}: holds rows that this session doesn't know: close the "
+                        "review and open it again"
+                    )
+                self._connection.execute(
+                    "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*fields, digest)
+                )
+                self._put_state(state or {})
+            self._head = (sequence, digest)
+        return Row(
+            sequence, time, self._user, fields[3], json.loads(text), change, previous, digest
+        )
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Write entries of the state; they are on the disk when this returns.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses.
+        """
+        with self._lock, explained(self.path), transaction(self._connection):
+            self._put_state(state)
+
+    def _put_state(self, state: Mapping[str, Any]) -> None:
+        for key, value in state.items():
+            self._connection.execute(
+                "REPLACE INTO state VALUES (?, ?)", (key, canonical_json(value))
+            )
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the person is, by key; entries that can't be read are left out."""
+        with self._lock, explained(self.path):
+            found = self._connection.execute("SELECT key, value FROM state").fetchall()
+        state: dict[str, Any] = {}
+        for key, value in found:
+            with suppress(TypeError, ValueError, RecursionError):
+                state[key] = json.loads(value)
+        return state
+
+    def rows(self) -> list[Row]:
+        """Return all rows, each checked against the hash of the one before.
+
+        Raises
+        ------
+        StoreError
+            Naming the first row that was changed or removed.
+        """
+        with self._lock, explained(self.path):
+            found = self._connection.execute(_SELECT + "ORDER BY sequence").fetchall()
+        rows: list[Row] = []
+        for expected, stored in enumerate(found, start=1):
+            if stored[0] != expected:
+                raise self._broken(expected, "is missing")
+            row = _intact_row(stored, rows[-1].hash if rows else "")
+            if row is None:
+                raise self._broken(expected, "was changed")
+            rows.append(row)
+        return rows
+
+    def _broken(self, sequence: int, what: str) -> StoreError:
+        return StoreError(
+            f"{self.path}: row {sequence} of the journal {what} since it was written: restore the "
+            "folder from a copy"
+        )
+
+    def verify(self) -> None:
+        """Check the file, its tables and triggers, and the chain of rows.
+
+        Raises
+        ------
+        StoreError
+            Saying what is damaged, and the first row that is.
+        """
+        with self._lock, explained(self.path):
+            check_tables(self._connection, self.path)
+            newest = self._connection.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()[0]
+        rows = self.rows()
+        if len(rows) < (newest or 0):
+            raise self._broken(len(rows) + 1, "is missing")
+
+    def close(self) -> None:
+        """Close the file; closing again does nothing."""
+        with self._lock:
+            self._connection.close()
+
+
+def _intact_row(stored: tuple[Any, ...], previous: str) -> Row | None:
+    """Return a row as it was written, None where anything was changed."""
+    sequence, time, user, action, text, change, before, digest = stored
+    try:
+        if before != previous or row_hash(*stored[:-1]) != digest:
+            return None
+        content = json.loads(text)
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        return None
+    return Row(sequence, time, user, action, content, change, before, digest)

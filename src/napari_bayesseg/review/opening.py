@@ -1,0 +1,251 @@
+"""Opening a review: who may write, what the journal says, and whether the copy agrees."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+
+from napari_bayesseg.core.errors import StoreError
+from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.volume import LazyArray, Volume
+from napari_bayesseg.io.lock import LockHeldError, exclusive_lock
+from napari_bayesseg.io.provenance import making
+from napari_bayesseg.review.history import History
+from napari_bayesseg.review.journal import Journal, Row
+from napari_bayesseg.review.operations import RegionDecision
+from napari_bayesseg.review.other_run import (
+    check_fit,
+    find_conflicts,
+    is_other_run,
+    other_run_notice,
+)
+from napari_bayesseg.review.review_record import ReviewRecord
+from napari_bayesseg.review.reviewed_mask import ReviewedMask, open_cache
+from napari_bayesseg.review.starting_mask import checked_start, open_start, write_start
+from napari_bayesseg.review.stored_arrays import UNREADABLE, labels_sha256
+from napari_bayesseg.review.voxels import Labels
+
+if TYPE_CHECKING:
+    from napari_bayesseg.inference.result import Result
+
+__all__ = ["OpenedReview", "open_review", "replayed_labels", "review_folder"]
+
+JOURNAL, MASK, START, LOCK = "journal.sqlite", "reviewed.zarr", "start.zarr", ".lock"
+
+
+@dataclass(frozen=True)
+class OpenedReview:
+    """Everything that a review stands on.
+
+    Attributes
+    ----------
+    record : ReviewRecord
+    history : History
+    mask : ReviewedMask
+    has_start : bool
+        Whether the review began from a mask.
+    conflicts : tuple of RegionDecision
+        Accepted places in which another run predicts other labels.
+    notice : str
+        What the person should know.
+    """
+
+    record: ReviewRecord
+    history: History
+    mask: ReviewedMask
+    has_start: bool
+    conflicts: tuple[RegionDecision, ...]
+    notice: str
+
+
+def review_folder(result: Result) -> Path:
+    """Return the folder beside a result that holds its review."""
+    return result.path.with_name(result.path.stem + ".review")
+
+
+def open_review(
+    result: Result,
+    folder: Path | None,
+    user: str | None,
+    start: Volume | None,
+    read_only: bool,
+) -> OpenedReview:
+    """Open or begin a review; see :meth:`Review.open`."""
+    folder = folder or review_folder(result)
+    notices: list[str] = []
+    with ExitStack() as resources:
+        read_only = read_only or not _take_lock(resources, folder, notices)
+        journal = _open_journal(resources, folder, user, read_only)
+        rows = [] if journal is None else journal.rows()
+        if not rows:
+            rows = _begin(result, folder, journal, start, read_only)
+        elif start is not None:
+            _check_start(result, folder, rows[0], start)
+        check_fit(result, folder, rows)
+        base, labels, has_start = _base(result, folder, rows)
+        history = _replay(rows, labels)
+        history.prepare()
+        mask = _open_mask(folder, base, labels, read_only, notices)
+        conflicts: tuple[RegionDecision, ...] = ()
+        if is_other_run(result, rows):
+            conflicts = find_conflicts(result, history, labels)
+            notices.append(other_run_notice(conflicts))
+            if journal is not None and not read_only:
+                journal.append("run", {"run_id": result.record["run_id"], "made": making()})
+        record = ReviewRecord(folder, journal, read_only, resources.pop_all())
+    return OpenedReview(record, history, mask, has_start, conflicts, "; ".join(notices))
+
+
+def replayed_labels(result: Result, folder: Path) -> Labels:
+    """Return the reviewed labels as a journal tells them; another process may be writing it."""
+    with ExitStack() as resources:
+        journal = _open_journal(resources, folder, None, read_only=True)
+        rows = [] if journal is None else journal.rows()
+        check_fit(result, folder, rows)
+        _, labels, _ = _base(result, folder, rows)
+        _replay(rows, labels)
+    return labels
+
+
+def _replay(rows: Sequence[Row], labels: Labels) -> History:
+    """Return the history that rows tell, its changes written into the labels."""
+    z, y, x = labels.shape
+    history = History.replay(rows, (z, y, x))
+    for operation in history.applied:
+        if operation.change is not None:
+            operation.change.apply_to(labels, Roi.whole((z, y, x)))
+    return history
+
+
+def _take_lock(resources: ExitStack, folder: Path, notices: list[str]) -> bool:
+    """Become the one writer, or say why not."""
+    try:
+        folder.mkdir(exist_ok=True)
+        resources.enter_context(exclusive_lock(folder / LOCK))
+    except LockHeldError:
+        notices.append(
+            "this result is being reviewed in another window or by another process: opened for "
+            "reading only"
+        )
+        return False
+    except (OSError, StoreError) as error:
+        cause = error.strerror if isinstance(error, OSError) else error
+        notices.append(
+            f"{folder} can't be written to ({cause}): opened for reading only, decisions can't be "
+            "saved"
+        )
+        return False
+    return True
+
+
+def _open_journal(
+    resources: ExitStack, folder: Path, user: str | None, read_only: bool
+) -> Journal | None:
+    for name in (JOURNAL, MASK, START):
+        if (folder / name).is_symlink():
+            raise StoreError(f"{folder / name}: must not be a link out of the folder: remove it")
+    path = folder / JOURNAL
+    if read_only and (not path.exists() or path.stat().st_size == 0):
+        return None
+    journal = Journal.open(path, read_only=read_only, user=_user_name() if user is None else user)
+    resources.callback(journal.close)
+    journal.verify()
+    return journal
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # an account without a name, as in containers
+        return "unknown"
+
+
+def _begin(
+    result: Result, folder: Path, journal: Journal | None, start: Volume | None, read_only: bool
+) -> list[Row]:
+    """Write the first row; what the review is about is settled with it."""
+    if journal is None or read_only:
+        if start is not None:
+            raise StoreError(
+                f"{folder}: a review can't be begun where it can't be saved: name another folder"
+            )
+        return []
+    sha256 = None
+    if start is not None:
+        labels = checked_start(start, result.spec.shape, result.class_names, result.labels.dtype)
+        sha256 = write_start(folder / START, labels)
+    content = {
+        "run_id": result.record["run_id"],
+        "result": result.path.name,
+        "shape": list(result.spec.shape),
+        "class_names": list(result.class_names),
+        "start_sha256": sha256,
+        "start_name": None if start is None else start.spec.name,
+        "made": making(),
+    }
+    return [journal.append("begin", content)]
+
+
+def _check_start(result: Result, folder: Path, first: Row, start: Volume) -> None:
+    """Refuse another starting mask than the one that the review began from."""
+    labels = checked_start(start, result.spec.shape, result.class_names, result.labels.dtype)
+    if labels_sha256(labels) != first.content.get("start_sha256"):
+        raise StoreError(
+            f"{folder}: this review did not begin from {start.spec.name}: open it without a "
+            "starting mask, or name another folder"
+        )
+
+
+def _base(result: Result, folder: Path, rows: Sequence[Row]) -> tuple[LazyArray, Labels, bool]:
+    """Return what the review began from, lazily and as a new array, and whether it is a mask."""
+    sha256 = rows[0].content.get("start_sha256") if rows else None
+    if sha256 is None:
+        # Read whole once: a lost chunk of the lazy array would look like background.
+        return result.labels, result.read("labels"), False
+    stored, labels = open_start(folder / START, str(sha256))
+    if labels.shape != result.spec.shape:
+        raise StoreError(f"{folder / START}: has another shape than the scan: restore the folder")
+    return stored, labels, True
+
+
+def _open_mask(
+    folder: Path, base: LazyArray, labels: Labels, read_only: bool, notices: list[str]
+) -> ReviewedMask:
+    if read_only:
+        return ReviewedMask(_shown_array(folder, base, labels), base, labels)
+    z, y, x = labels.shape
+    try:
+        array, is_new = open_cache(folder / MASK, (z, y, x), labels.dtype)
+    except OSError as error:
+        raise StoreError(
+            f"{folder / MASK}: can't be written ({error.strerror or error}): make room, or change "
+            "its permissions"
+        ) from error
+    mask = ReviewedMask(array, base, labels)
+    mended = mask.repair()
+    if mended and not is_new:
+        notices.append(
+            f"{mended} piece{'' if mended == 1 else 's'} of the mask differed from the journal, "
+            "as after a crash, and followed it again"
+        )
+    return mask
+
+
+def _shown_array(folder: Path, base: LazyArray, labels: Labels) -> zarr.Array[Any]:
+    """Return what a reader can show: the copy, or else the labels in memory."""
+    try:
+        found = zarr.open_array(folder / MASK, mode="r")
+        if found.shape == labels.shape and found.dtype == labels.dtype:
+            return found
+    except UNREADABLE:
+        pass
+    if isinstance(base, zarr.Array) and np.array_equal(base[...], labels):
+        return zarr.open_array(base.store.with_read_only(True), path=base.path, mode="r")
+    return zarr.array(labels)

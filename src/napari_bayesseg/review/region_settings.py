@@ -1,0 +1,128 @@
+"""What makes the regions of a result: a measure, two thresholds and two sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, get_measure, split_excess
+
+if TYPE_CHECKING:
+    from napari_bayesseg.inference.result import Result
+    from napari_bayesseg.review.region_source import RegionSource
+
+__all__ = ["RegionSettings", "default_measure", "default_settings"]
+
+_PREFERRED = ("mutual_information", "expected_error")
+_PERCENTILES = (99.0, 99.9)
+_MIN_VOXELS = 27
+
+
+@dataclass(frozen=True)
+class RegionSettings:
+    """How regions are found, and which of them must be looked at.
+
+    Attributes
+    ----------
+    measure : str
+        Name, with ``_excess`` where it is one.
+    lower : float
+        Regions form above it, in the measure's unit.
+    upper : float
+        Regions whose maximum reaches it must be looked at, in the measure's unit.
+    min_volume : float or None
+        Smaller regions are left out, in cubic units of the scan.
+    max_extent : float or None
+        Longer regions are cut, in the scan's unit; None: 32 voxels.
+    """
+
+    measure: str
+    lower: float
+    upper: float
+    min_volume: float | None = None
+    max_extent: float | None = None
+
+    def checked(self) -> RegionSettings:
+        """Return the settings if they can be used.
+
+        Raises
+        ------
+        SettingsError
+            With one line that says what is wrong.
+        """
+        get_measure(split_excess(self.measure)[0])
+        for name, value in (("lower", self.lower), ("upper", self.upper)):
+            if not np.isfinite(value):
+                raise SettingsError(f"the {name} threshold must be a finite number; got {value}")
+        if self.upper < self.lower:
+            raise SettingsError(
+                f"the upper threshold must not be below the lower; got {self.upper:g} and "
+                f"{self.lower:g}"
+            )
+        if self.min_volume is not None and not (
+            np.isfinite(self.min_volume) and self.min_volume >= 0
+        ):
+            raise SettingsError(f"min_volume must be 0 or more; got {self.min_volume}")
+        if self.max_extent is not None and not self.max_extent > 0:
+            raise SettingsError(f"max_extent must be positive; got {self.max_extent}")
+        return self
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> RegionSettings:
+        """Read what :meth:`as_json` gave.
+
+        Raises
+        ------
+        StoreError
+            If the entries are others.
+        """
+        try:
+            sizes = (values["min_volume"], values["max_extent"])
+            return cls(
+                str(values["measure"]),
+                float(values["lower"]),
+                float(values["upper"]),
+                *(None if size is None else float(size) for size in sizes),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise StoreError(f"these are no settings of regions: {values!r:.200}") from None
+
+
+def default_measure(result: Result) -> str:
+    """Return the measure that ranks places best among those of a result.
+
+    The excess of the mutual information (what the draws disagree on, over what is usual near a
+    boundary); the excess of the expected error where there is none, or only one draw.
+
+    Raises
+    ------
+    StoreError
+        If the result holds no measure.
+    """
+    draws = result.settings.num_samples
+    stored = [name for name in result.measures if get_measure(name).needs_draws <= draws]
+    for name in (*_PREFERRED, *stored):
+        if name in stored:
+            return name + EXCESS_SUFFIX
+    raise StoreError(
+        f"{result.path}: holds no uncertainty measure to find regions by; predict again with "
+        "measures"
+    )
+
+
+def default_settings(source: RegionSource) -> RegionSettings:
+    """Return settings that suit the values of a source.
+
+    The thresholds are the 99th and the 99.9th percentile of the processed voxels; regions of less
+    than 27 voxels are left out.
+    """
+    lower, upper = (source.percentile(percent) for percent in _PERCENTILES)
+    return RegionSettings(source.measure, lower, upper, _MIN_VOXELS * source.geometry.voxel_volume)

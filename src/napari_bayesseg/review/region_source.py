@@ -1,0 +1,209 @@
+"""The maps of one result that regions are made from, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.core.geometry import Geometry
+from napari_bayesseg.numerics.boundary_distance import distance_to_boundary
+from napari_bayesseg.numerics.boundary_uncertainty import boundary_uncertainty
+from napari_bayesseg.numerics.excess import excess
+from napari_bayesseg.numerics.regions import find_regions
+from napari_bayesseg.numerics.threshold_curve import ThresholdCurve, threshold_curve
+from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
+from napari_bayesseg.review.available_memory import available_memory
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_table import RegionTable
+
+if TYPE_CHECKING:
+    from napari_bayesseg.inference.result import Result
+
+__all__ = ["RegionSource"]
+
+# Kept: values, expected error, valid; on the way: distances, components and their numbers.
+_BYTES_PER_VOXEL = 30
+
+
+@dataclass(frozen=True, eq=False)
+class RegionSource:
+    """The maps of one result for one measure, in memory; any number of threads may read it.
+
+    Attributes
+    ----------
+    measure : str
+        Name, with ``_excess`` where it is one.
+    values : (Z, Y, X) float32
+        The measure; NaN where not processed.
+    expected_error : (Z, Y, X) float32
+        One minus the largest mean probability.
+    labels : (Z, Y, X) int
+        Predicted classes.
+    valid : (Z, Y, X) bool
+        Processed, and a number.
+    geometry : Geometry
+    class_names : tuple of str
+    run_id : str
+    boundary_length : float
+        Expected error of the ordinary shell, as a thickness in the scan's unit.
+    curve : ThresholdCurve
+        What lies on either side of a threshold.
+    """
+
+    measure: str
+    values: NDArray[np.float32]
+    expected_error: NDArray[np.float32]
+    labels: NDArray[np.integer[Any]]
+    valid: NDArray[np.bool_]
+    geometry: Geometry
+    class_names: tuple[str, ...]
+    run_id: str
+    boundary_length: float
+    curve: ThresholdCurve
+
+    @classmethod
+    def read(
+        cls, result: Result, measure: str, *, sharing: RegionSource | None = None
+    ) -> RegionSource:
+        """Read what regions of a measure need.
+
+        Parameters
+        ----------
+        result : Result
+        measure : str
+            A stored measure, or one with the suffix ``_excess``, which is computed now.
+        sharing : RegionSource, optional
+            Of the same result for another measure: what the two have in common is not read again.
+
+        Raises
+        ------
+        SettingsError
+            If the measure is unknown.
+        StoreError
+            If the result doesn't hold it, is damaged, or doesn't fit into this machine's memory.
+        """
+        plain, is_excess = split_excess(measure)
+        get_measure(plain)
+        if plain not in result.measures:
+            raise StoreError(
+                f"{result.path}: holds no measure {plain!r}; it holds {', '.join(result.measures)}"
+            )
+        _check_memory(result)
+        geometry = result.geometry
+        values = result.read(plain)
+        if sharing is None:
+            error, labels = _expected_error(result), result.read("labels")
+            valid = result.processed & np.isfinite(error)
+        else:
+            error, labels, valid = sharing.expected_error, sharing.labels, sharing.valid
+        distances = None
+        if is_excess:
+            known = result.processed & np.isfinite(values)
+            distances = distance_to_boundary(labels, geometry.spacing, known)
+            values = excess(values, labels, geometry.spacing, valid=known, distances=distances)
+            if not np.array_equal(known, valid):
+                distances = None
+        if sharing is None:
+            boundary = boundary_uncertainty(
+                error, labels, geometry.spacing, valid=valid, distances=distances
+            ).length
+        else:
+            boundary = sharing.boundary_length
+        return cls(
+            measure,
+            values,
+            error,
+            labels,
+            valid,
+            geometry,
+            result.class_names,
+            result.record["run_id"],
+            boundary,
+            threshold_curve(values, error, valid, geometry.voxel_volume),
+        )
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest value of the measure; 0 and 0 where no voxel has one."""
+        return self.curve.bounds
+
+    def percentile(self, percent: float) -> float:
+        """Return a percentile of the measure over the valid voxels, linear between two values."""
+        counts, edges = self.curve.counts, self.curve.edges
+        count = int(counts.sum())
+        if count == 0:
+            return 0.0
+        rank = percent / 100.0 * (count - 1)
+        # Only the bins from the wanted one on are sorted: a small part of a volume. One bin more,
+        # because the edges are rounded.
+        below = np.cumsum(counts) - counts
+        edge = edges[max(int(np.searchsorted(below, int(rank), side="right")) - 2, 0)]
+        tail = np.sort(self.values[self.valid & (self.values >= np.float32(edge))])
+        place = tail.size - count + rank
+        low = int(place)
+        first, second = float(tail[low]), float(tail[min(low + 1, tail.size - 1)])
+        return first + (second - first) * (place - low)
+
+    def find(self, settings: RegionSettings) -> RegionTable:
+        """Find the regions above the lower threshold.
+
+        Raises
+        ------
+        SettingsError
+            If a number is out of range, or the settings are of another measure.
+        """
+        settings.checked()
+        if settings.measure != self.measure:
+            raise SettingsError(
+                f"these maps are of {self.measure}; the settings are of {settings.measure}: read "
+                "the maps of that measure"
+            )
+        regions, region_labels = find_regions(
+            self.values,
+            settings.lower,
+            self.expected_error,
+            self.labels,
+            self.geometry.voxel_volume,
+            self.geometry.spacing,
+            max_extent=settings.max_extent,
+            min_volume=settings.min_volume,
+            valid=self.valid,
+        )
+        return RegionTable(
+            self.measure,
+            settings.lower,
+            regions,
+            region_labels,
+            self.curve.total,
+            self.boundary_length,
+            self.class_names,
+            self.geometry.unit,
+            self.run_id,
+        )
+
+
+def _expected_error(result: Result) -> NDArray[np.float32]:
+    """Return one minus the largest mean probability; stored, or made where it was left out."""
+    if "expected_error" in result.measures:
+        return result.read("expected_error")
+    expected: NDArray[np.float32] = 1.0 - result.read("mean_probability").max(axis=0)
+    return expected
+
+
+def _check_memory(result: Result) -> None:
+    """Refuse a result whose maps don't fit, before any is read."""
+    voxels = int(np.prod(result.spec.shape, dtype=np.int64))
+    per_voxel = _BYTES_PER_VOXEL + np.dtype(result.labels.dtype).itemsize
+    if "expected_error" not in result.measures:
+        per_voxel += 4 * len(result.class_names)
+    needed, available = voxels * per_voxel, available_memory()
+    if available is not None and needed > available:
+        raise StoreError(
+            f"{result.path}: finding regions needs {needed / 1e9:.1f} GB of memory, "
+            f"{available / 1e9:.1f} GB are available: close other programs, or predict a part of "
+            "the scan with --roi"
+        )

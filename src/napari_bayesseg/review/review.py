@@ -1,0 +1,265 @@
+"""A review: what a person decides about a result, saved step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.decisions import (
+    decide_regions,
+    kind_of,
+    label_change,
+    painted_change,
+)
+from napari_bayesseg.review.opening import open_review, replayed_labels, review_folder
+from napari_bayesseg.review.operations import Operation, RegionDecision
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.review_view import ReviewView
+from napari_bayesseg.review.status import Replacement, Status
+from napari_bayesseg.review.voxels import Labels, VoxelChange
+
+if TYPE_CHECKING:
+    from napari_bayesseg.inference.result import Result
+
+__all__ = ["Review", "read_reviewed_labels"]
+
+
+class Review(ReviewView):
+    """The review of one result; opened by :meth:`open`, closed by :meth:`close`.
+
+    A step is on the disk when the method that takes it returns. Threads may call it in turn.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        result: Result,
+        *,
+        folder: Path | None = None,
+        user: str | None = None,
+        start: Volume | None = None,
+        read_only: bool = False,
+    ) -> Review:
+        """Open the review of a result, or begin one.
+
+        The journal is checked and replayed, and the copy of the mask repaired where a killed
+        program left it behind. Where another process reviews the result, or the folder can't be
+        written to, the review is opened for reading only; :attr:`notice` says so.
+
+        Parameters
+        ----------
+        result : Result
+        folder : Path, optional
+            Of the review; by default beside the result, with the suffix ``.review``.
+        user : str, optional
+            Who decides; by default the account's name.
+        start : Volume, optional
+            A mask to begin from instead of the predicted labels. A copy of it is kept.
+        read_only : bool
+            Write nothing, and take no lock.
+
+        Raises
+        ------
+        FormatError
+            If `start` doesn't fit the scan and its classes.
+        StoreError
+            If the journal is damaged or of another scan, or the result is damaged.
+        """
+        return cls(result, open_review(result, folder, user, start, read_only))
+
+    def set_settings(self, settings: RegionSettings) -> None:
+        """Save what regions are made with from now on; StoreError where it can't be."""
+        with self._lock:
+            self._record.save_settings(settings)
+
+    def set_position(self, position: Index3) -> None:
+        """Save where the person is; StoreError where it can't be."""
+        with self._lock:
+            self._record.save_position(position)
+
+    def decide(
+        self,
+        regions: Sequence[Region],
+        region_labels: NDArray[np.integer[Any]],
+        status: Status,
+        *,
+        settings: RegionSettings | None,
+        replacement: Replacement = Replacement.RUNNER_UP,
+        note: str = "",
+        next_position: Index3 | None = None,
+    ) -> Operation:
+        """Decide about regions, in one step however many they are.
+
+        Parameters
+        ----------
+        regions : sequence of Region
+        region_labels : (Z, Y, X) int
+            Their ids.
+        status : Status
+            Accepted: the predicted labels stand, but not where a brush wrote last, and an edited
+            region stays edited. Rejected: the labels are replaced. Deferred: only the status.
+            Pending: reopened, with the labels that the review began from.
+        settings : RegionSettings or None
+            What made the regions.
+        replacement : Replacement
+            Of rejected labels.
+        note : str
+        next_position : (z, y, x), optional
+            Where the person goes next; saved with the decision.
+
+        Returns
+        -------
+        Operation
+
+        Raises
+        ------
+        SettingsError
+            If there is no region, the arrays don't fit, or the status is ``EDITED``.
+        StoreError
+            If it can't be saved; then nothing was decided.
+        """
+        with self._lock:
+            self._record.check_writable()
+            kind = kind_of(status)
+            used = replacement if kind == "reject" else None
+            if used is Replacement.PREVIOUS and not self.has_start:
+                raise SettingsError(
+                    "a label can be replaced by the previous one only where the review began from "
+                    f"a mask; choose {Replacement.BACKGROUND} or {Replacement.RUNNER_UP}"
+                )
+            decisions = decide_regions(self.history, regions, region_labels, status)
+            change = label_change(self.result, self.history, self.mask, kind, decisions, used)
+            return self._carry_out(
+                self._record.save_operation(
+                    kind, decisions, change, settings, used, note, next_position
+                )
+            )
+
+    def _carry_out(self, operation: Operation) -> Operation:
+        """Do what was saved."""
+        self.history.push(operation)
+        if operation.change is not None:
+            self.mask.write(operation.change)
+        return operation
+
+    def paint(
+        self,
+        change: VoxelChange,
+        region: Region | None = None,
+        region_labels: NDArray[np.integer[Any]] | None = None,
+        settings: RegionSettings | None = None,
+    ) -> Operation:
+        """Save a stroke that the viewer has painted into ``mask.array`` already.
+
+        Where it can't be saved, the array becomes again what it was.
+
+        Parameters
+        ----------
+        change : VoxelChange
+            At least one voxel.
+        region : Region, optional
+            It becomes edited.
+        region_labels : (Z, Y, X) int, optional
+            Ids of the regions; needed with `region`.
+        settings : RegionSettings, optional
+            What made the region.
+
+        Raises
+        ------
+        SettingsError
+            If the change is empty, leaves the scan, or holds labels that the mask can't.
+        StoreError
+            If it can't be saved.
+        """
+        with self._lock:
+            try:
+                self._record.check_writable()
+                change = painted_change(change, self.mask.labels)
+                decisions: tuple[RegionDecision, ...] = ()
+                if region is not None:
+                    if region_labels is None:
+                        raise SettingsError("painting in a region needs the labels of the regions")
+                    decisions = decide_regions(self.history, [region], region_labels, Status.EDITED)
+                operation = self._record.save_operation(
+                    "edit", decisions, change, settings, None, "", None
+                )
+            except (SettingsError, StoreError):
+                if not self.read_only:
+                    self.mask.restore(change.box.intersection(Roi.whole(self.history.shape)))
+                raise
+            return self._carry_out(operation)
+
+    def undo(self) -> Operation | None:
+        """Take the last step back, decision or stroke; nothing is erased from the journal.
+
+        Returns
+        -------
+        Operation or None
+            What was undone; None where there is nothing.
+
+        Raises
+        ------
+        StoreError
+            If it can't be saved; then nothing was undone.
+        """
+        with self._lock:
+            self._record.check_writable()
+            if not self.history.applied:
+                return None
+            last = self.history.applied[-1]
+            if last.change is None:
+                self._record.save_reversal("undo", last)
+                self.history.undo()
+                return last
+            box = last.change.box
+            former = [other for other in self.history.within(box) if other is not last]
+            labels = self.mask.expected(box, former)
+            self._record.save_reversal("undo", last)
+            self.history.undo()
+            self.mask.take_back(last.change, labels)
+            return last
+
+    def redo(self) -> Operation | None:
+        """Do again what was undone last.
+
+        Returns
+        -------
+        Operation or None
+            What was done again; None where there is nothing.
+
+        Raises
+        ------
+        StoreError
+            If it can't be saved; then nothing was done.
+        """
+        with self._lock:
+            self._record.check_writable()
+            if not self.history.undone:
+                return None
+            last = self.history.undone[-1]
+            self._record.save_reversal("redo", last)
+            self.history.redo()
+            if last.change is not None:
+                self.mask.write(last.change)
+            return last
+
+
+def read_reviewed_labels(result: Result, folder: Path | None = None) -> Labels:
+    """Return the reviewed labels of a result ``(Z, Y, X)`` by the journal of its review.
+
+    They are the predicted ones until somebody decides. Another process may be reviewing.
+
+    Raises
+    ------
+    StoreError
+        If the journal or the result is damaged, or they don't belong together.
+    """
+    return replayed_labels(result, folder or review_folder(result))

@@ -1,0 +1,119 @@
+"""What can be read of a review, whoever writes it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.review.opening import OpenedReview
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.status import Status
+from napari_bayesseg.review.voxels import Labels
+
+if TYPE_CHECKING:
+    from napari_bayesseg.inference.result import Result
+
+__all__ = ["ReviewView"]
+
+
+class ReviewView:
+    """An opened review without the steps that change it.
+
+    Attributes
+    ----------
+    result : Result
+    history : History
+        What was done and what was undone.
+    mask : ReviewedMask
+        Its ``array`` is what a viewer shows and paints into.
+    has_start : bool
+        Whether the review began from a mask instead of the predicted labels.
+    conflicts : tuple of RegionDecision
+        Accepted places in which a new run of the result predicts other labels.
+    notice : str
+        What the person should know about the opening; empty mostly.
+    """
+
+    def __init__(self, result: Result, opened: OpenedReview) -> None:
+        self.result = result
+        self.history = opened.history
+        self.mask = opened.mask
+        self.has_start = opened.has_start
+        self.conflicts = opened.conflicts
+        self.notice = opened.notice
+        self._record = opened.record
+        self._lock = threading.RLock()
+
+    @property
+    def folder(self) -> Path:
+        """What holds the journal, the copy of the mask, and the starting mask if there is one."""
+        return self._record.folder
+
+    @property
+    def read_only(self) -> bool:
+        """Whether no step can be taken: another process takes them, or nothing can be saved."""
+        return self._record.read_only
+
+    @property
+    def sequence(self) -> int:
+        """Number of the last row that was saved; 0 where there is none."""
+        return self._record.sequence
+
+    @property
+    def journal_head(self) -> str:
+        """Hash of the last row that was saved, which stands for all before."""
+        return self._record.head
+
+    @property
+    def settings(self) -> RegionSettings | None:
+        """What regions were last made with."""
+        return self._record.settings
+
+    @property
+    def position(self) -> Index3 | None:
+        """Where the person was at the last step."""
+        return self._record.position
+
+    def statuses(self, table: RegionTable) -> dict[int, Status]:
+        """Return what was decided about every region of a table, by its id."""
+        with self._lock:
+            return self.history.statuses(table.region_labels, table.regions)
+
+    def protected(self, box: Roi) -> NDArray[np.bool_]:
+        """Return which voxels of a box are accepted: strokes should leave them alone."""
+        with self._lock:
+            return self.history.have_status(box, Status.ACCEPTED)
+
+    @property
+    def seconds_per_decision(self) -> float | None:
+        """The person's pace: median of the pauses up to a minute; None before there is one."""
+        with self._lock:
+            return self.history.seconds_per_decision
+
+    def labels(self) -> Labels:
+        """Return the reviewed labels ``(Z, Y, X)``, by the journal and not by the copy."""
+        with self._lock:
+            return self.mask.labels.copy()
+
+    def close(self) -> None:
+        """Give the journal and the lock back; closing again does nothing."""
+        with self._lock:
+            self._record.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,159 @@
+"""Everything at one result under review: thresholds, regions, decisions, strokes, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from napari_bayesseg.core.errors import BayesSegError, SettingsError
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
+from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
+from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
+from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
+from napari_bayesseg.session.job import JobSlot, explain
+
+__all__ = ["BulkKind", "BulkPreview", "LiveLine", "ReviewDesk"]
+
+
+class ReviewDesk(DecisionDesk):
+    """One result under review; everything happens on the thread that made it.
+
+    Signals:
+
+    - ``measure_changed(str)``
+    - ``thresholds_changed(lower, upper)``: also while a handle moves.
+    - ``regions_changed(RegionTable)``, then ``statuses_changed`` and ``current_changed``.
+    - ``queue_changed(RegionQueue)``: another order or filter.
+    - ``current_changed(Region | None)``
+    - ``statuses_changed(tuple of region ids)``
+    - ``mask_changed(Roi)``: the reviewed mask differs there; not after a stroke, which whoever
+      painted it has seen.
+    - ``editing_changed(bool)``, ``busy_changed(bool)``
+    - ``saved(int)``: sequence number of the journal's row, once it is on the disk.
+    - ``failed(str)``, ``notice(str)``: one line for the person.
+    """
+
+    def __init__(self, opened: Opened, background: Background) -> None:
+        super().__init__(opened)
+        self._background = background
+        self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
+        self._files: list[JobSlot] = []
+        self._wanted_measure: str | None = None
+        self._remembered = {self.settings.measure: self.settings}
+        self._numbers: tuple[object, QueueNumbers, float | None] | None = None
+        self._was_busy = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether regions are being found, or a file written."""
+        return self._finding.is_running or any(job.is_running for job in self._files)
+
+    def close(self) -> None:
+        """Drop what is under way, and close the review; no signal is emitted afterwards."""
+        for job in (self._finding, *self._files):
+            job.close()
+        self.review.close()
+
+    # Thresholds and measure
+
+    def drag(self, lower: float, upper: float) -> LiveLine:
+        """Say at once what two thresholds would mean, while a handle moves."""
+        self.thresholds_changed.emit(lower, upper)
+        return self._line(lower, upper)
+
+    def live_line(self) -> LiveLine:
+        """Say what the thresholds of the regions mean."""
+        return self._line(self.settings.lower, self.settings.upper)
+
+    def release(self, lower: float, upper: float) -> None:
+        """Find the regions at two thresholds, in the background; the newest ones count."""
+        if self._wanted_measure is not None:
+            return  # these are thresholds of the measure that is about to be replaced
+        try:
+            settings = replace(self.settings, lower=lower, upper=upper).checked()
+        except SettingsError as error:
+            self.failed.emit(str(error))
+            return
+        if lower == self.settings.lower:
+            # The same regions; only which of them must be looked at may differ.
+            self._finding.cancel()
+            self._keep_settings(settings)
+            self._found = replace(self._found, settings=settings)
+            self.thresholds_changed.emit(lower, upper)
+            return
+        source = self.source
+        self._finding.start(lambda _: find(source, settings), self._take, self._not_found)
+
+    def set_measure(self, measure: str) -> None:
+        """Find regions by another measure, at the thresholds last used for it."""
+        if measure == self._wanted_measure:
+            return
+        if measure == self.settings.measure:
+            if self._wanted_measure is not None:  # back before the other one was there
+                self._wanted_measure = None
+                self._finding.cancel()
+            return
+        self._wanted_measure = measure
+        known, settings, source = self._remembered.get(measure), self.settings, self.source
+        result = self.result
+        self._finding.start(
+            lambda _: find_by_measure(result, measure, known, source, sizes_of=settings),
+            self._take,
+            self._not_found,
+        )
+
+    def _take(self, found: Found) -> None:
+        self._wanted_measure = None
+        self._keep_settings(found.settings)
+        self._settle(found)
+
+    def _not_found(self, error: Exception) -> None:
+        self._wanted_measure = None
+        self.failed.emit(explain(error))
+        # Controls that ran ahead come back.
+        self.measure_changed.emit(self.settings.measure)
+        self.thresholds_changed.emit(self.settings.lower, self.settings.upper)
+
+    def _keep_settings(self, settings: RegionSettings) -> None:
+        self._remembered[settings.measure] = settings
+        if self.read_only or settings == self.review.settings:
+            return
+        try:
+            self.review.set_settings(settings)
+        except BayesSegError as error:
+            self.failed.emit(str(error))
+
+    def _line(self, lower: float, upper: float) -> LiveLine:
+        if self._numbers is None or self._numbers[0] is not self.queue:
+            pace = self.review.seconds_per_decision
+            self._numbers = (self.queue, QueueNumbers.of(self.queue), pace)
+        _, numbers, pace = self._numbers
+        return numbers.line(self.source.curve, lower, upper, pace)
+
+    # Files
+
+    def save_mask(self, path: str | Path) -> None:
+        """Write the reviewed labels in the background, in the format of the file name."""
+        place, result, labels = Path(path), self.result, self.review.labels()
+        self._write(lambda: write_reviewed_mask(place, result, labels))
+
+    def save_decisions(self, path: str | Path) -> None:
+        """Write the decisions in the background, as ``.csv`` or ``.json``."""
+        place, result = Path(path), self.result
+        self._write(lambda: write_reviewed_decisions(place, result))
+
+    def _write(self, write: Callable[[], str]) -> None:
+        self._files = [job for job in self._files if job.is_running]
+        job = JobSlot(self._background, "file", self._busy_may_have_changed)
+        self._files.append(job)
+        job.start(
+            lambda _: write(), self.notice.emit, lambda error: self.failed.emit(explain(error))
+        )
+
+    def _busy_may_have_changed(self) -> None:
+        if self.is_busy != self._was_busy:
+            self._was_busy = self.is_busy
+            self.busy_changed.emit(self._was_busy)

@@ -1,0 +1,202 @@
+"""What the thresholds mean, in numbers and in one line of text."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+from napari_bayesseg.numerics.threshold_curve import ThresholdCurve
+from napari_bayesseg.review.queue import RegionQueue
+from napari_bayesseg.review.status import Status
+
+__all__ = [
+    "DEFAULT_SECONDS_PER_DECISION",
+    "BulkPreview",
+    "LiveLine",
+    "QueueNumbers",
+    "cubic_symbol",
+    "unit_symbol",
+]
+
+DEFAULT_SECONDS_PER_DECISION = 5.0
+
+_SYMBOLS = {
+    "meter": "m",
+    "centimeter": "cm",
+    "millimeter": "mm",
+    "micrometer": "µm",
+    "nanometer": "nm",
+    "angstrom": "Å",
+    "inch": "in",
+    "pixel": "voxel",
+}
+
+
+def unit_symbol(unit: str) -> str:
+    """Return the short form of a length unit: ``"µm"`` for ``"micrometer"``."""
+    return _SYMBOLS.get(unit, unit)
+
+
+def cubic_symbol(unit: str) -> str:
+    """Return the short form of a cubic length unit: ``"µm³"``; ``"voxels"`` for pixels."""
+    return "voxels" if unit == "pixel" else f"{unit_symbol(unit)}³"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= value < 1e7 else f"{value:.3g}"
+
+
+def _count(count: int) -> str:
+    return f"{count:,} region{'' if count == 1 else 's'}"
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 1:
+        return "less than 1 min"
+    return f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.1f} h"
+
+
+@dataclass(frozen=True)
+class LiveLine:
+    """What is to be done at the thresholds, and what is left unseen.
+
+    Attributes
+    ----------
+    regions : int
+        Above the lower threshold.
+    must_see : int
+        Of them, those without a decision whose maximum reaches the upper threshold.
+    share_of_voxels : float
+        Of the processed voxels above the lower threshold, from 0 to 1.
+    expected_error_unseen, expected_error_total : float
+        Of the voxels below the lower threshold, and of all, in cubic `unit`.
+    unit : str
+        Full name of the length unit.
+    minutes : float or None
+        For the regions without a decision, at this person's pace; None where none is left.
+    decided : int
+        Regions that are accepted, rejected or edited.
+    resolved_share : float
+        Of the expected error of all regions, that of the decided ones, from 0 to 1.
+    is_settled : bool
+        False while a handle moves: the regions are then guessed from the last ones found.
+    """
+
+    regions: int
+    must_see: int
+    share_of_voxels: float
+    expected_error_unseen: float
+    expected_error_total: float
+    unit: str
+    minutes: float | None
+    decided: int
+    resolved_share: float
+    is_settled: bool = True
+
+    def __str__(self) -> str:
+        about = "" if self.is_settled else "about "
+        found = f"{about}{_count(self.regions)}, {self.must_see:,} to look at"
+        unseen = self.expected_error_unseen
+        share = unseen / self.expected_error_total if self.expected_error_total > 0 else 0.0
+        parts = [
+            found if self.regions else "no regions",
+            f"{self.share_of_voxels:.1%}".replace("%", " %") + " of voxels",
+            f"expected error left unseen {100 * share:.0f} % "
+            f"({_number(unseen)} {cubic_symbol(self.unit)})",
+        ]
+        if self.minutes is not None:
+            parts.append(_duration(self.minutes))
+        if self.decided:
+            parts.append(f"{self.decided:,} decided, {100 * self.resolved_share:.0f} % resolved")
+        return " · ".join(parts)
+
+
+@dataclass(frozen=True)
+class QueueNumbers:
+    """What a line needs of a queue, gathered once so that a moving handle costs next to nothing.
+
+    Attributes
+    ----------
+    threshold : float
+        Above which the regions were found.
+    maxima, pending_maxima : tuple of float
+        Of all regions and of those without a decision; rising, in the measure's unit.
+    decided : int
+    resolved_share : float
+    unit : str
+    """
+
+    threshold: float
+    maxima: tuple[float, ...]
+    pending_maxima: tuple[float, ...]
+    decided: int
+    resolved_share: float
+    unit: str
+
+    @classmethod
+    def of(cls, queue: RegionQueue) -> QueueNumbers:
+        """Gather the numbers of a queue."""
+        regions = sorted((region.maximum, region.id) for region in queue.table.regions)
+        statuses = {region.id: queue.status(region.id) for region in queue.table.regions}
+        return cls(
+            queue.table.threshold,
+            tuple(maximum for maximum, _ in regions),
+            tuple(maximum for maximum, key in regions if statuses[key] is Status.PENDING),
+            sum(status.is_decided for status in statuses.values()),
+            queue.resolved_share,
+            queue.table.unit,
+        )
+
+    def line(
+        self, curve: ThresholdCurve, lower: float, upper: float, seconds_per_decision: float | None
+    ) -> LiveLine:
+        """Return the line at two thresholds.
+
+        Exact where `lower` is that of the regions. Elsewhere they are guessed: higher up those
+        whose maximum is still above it, further down at least those that there are.
+        """
+        settled = lower == self.threshold
+        gone = 0 if settled else bisect_right(self.maxima, lower)
+        pending = len(self.pending_maxima)
+        pending -= 0 if settled else bisect_right(self.pending_maxima, lower)
+        must_see = len(self.pending_maxima) - bisect_left(self.pending_maxima, upper)
+        pace = seconds_per_decision or DEFAULT_SECONDS_PER_DECISION
+        return LiveLine(
+            regions=len(self.maxima) - gone,
+            must_see=min(must_see, pending),
+            share_of_voxels=curve.share_above(lower),
+            expected_error_unseen=curve.expected_error_below(lower),
+            expected_error_total=curve.total,
+            unit=self.unit,
+            minutes=pending * pace / 60 if pending else None,
+            decided=self.decided,
+            resolved_share=self.resolved_share,
+            is_settled=settled,
+        )
+
+
+@dataclass(frozen=True)
+class BulkPreview:
+    """What a decision on many regions at once would cover.
+
+    Attributes
+    ----------
+    count : int
+        Regions.
+    volume, expected_error_volume : float
+        In cubic `unit`.
+    unit : str
+        Full name of the length unit.
+    """
+
+    count: int
+    volume: float
+    expected_error_volume: float
+    unit: str
+
+    def __str__(self) -> str:
+        cubic = cubic_symbol(self.unit)
+        return (
+            f"{_count(self.count)}: {_number(self.volume)} {cubic}, of which "
+            f"{_number(self.expected_error_volume)} {cubic} are probably wrong"
+        )

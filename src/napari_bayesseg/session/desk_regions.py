@@ -1,0 +1,99 @@
+"""The regions of a desk: found in the background, opened with the review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.inference.result import Result
+from napari_bayesseg.numerics.uncertainty import split_excess
+from napari_bayesseg.review.region_settings import (
+    RegionSettings,
+    default_measure,
+    default_settings,
+)
+from napari_bayesseg.review.region_source import RegionSource
+from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.review import Review
+
+__all__ = ["Found", "Opened", "find", "find_by_measure", "open_review"]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Regions, and what they were found in.
+
+    Attributes
+    ----------
+    source : RegionSource
+    settings : RegionSettings
+    table : RegionTable
+    """
+
+    source: RegionSource
+    settings: RegionSettings
+    table: RegionTable
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A result with its review, opened, and its first regions."""
+
+    result: Result
+    review: Review
+    found: Found
+
+
+def find(source: RegionSource, settings: RegionSettings) -> Found:
+    """Find the regions of maps that were read before."""
+    return Found(source, settings, source.find(settings))
+
+
+def find_by_measure(
+    result: Result,
+    measure: str,
+    settings: RegionSettings | None,
+    sharing: RegionSource | None,
+    *,
+    sizes_of: RegionSettings | None = None,
+) -> Found:
+    """Read the maps of a measure and find its regions.
+
+    Parameters
+    ----------
+    result : Result
+    measure : str
+    settings : RegionSettings or None
+        None: those that suit the measure's values, with the sizes of `sizes_of`.
+    sharing : RegionSource or None
+        Of the same result; what the two have in common is not read again.
+    sizes_of : RegionSettings, optional
+    """
+    source = RegionSource.read(result, measure, sharing=sharing)
+    if settings is None:
+        settings = default_settings(source)
+        if sizes_of is not None:
+            settings = replace(
+                settings, min_volume=sizes_of.min_volume, max_extent=sizes_of.max_extent
+            )
+    return find(source, settings)
+
+
+def open_review(result: Result, start: Volume | None) -> Opened:
+    """Open the review of a result where it was left, or begin it.
+
+    Raises
+    ------
+    BayesSegError
+        If the review or the result is damaged, or they don't fit each other or the memory.
+    """
+    review = Review.open(result, start=start)
+    try:
+        settings = review.settings
+        if settings is not None and split_excess(settings.measure)[0] not in result.measures:
+            settings = None  # a review that goes on with the result of another run
+        measure = default_measure(result) if settings is None else settings.measure
+        return Opened(result, review, find_by_measure(result, measure, settings, None))
+    except BaseException:
+        review.close()
+        raise

@@ -1,0 +1,208 @@
+"""Where a reviewer is: regions, statuses, the current region, and moving between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from psygnal import Signal
+
+from napari_bayesseg.core.errors import BayesSegError
+from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.inference.result import Result
+from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.queue import Order, RegionQueue
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_source import RegionSource
+from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.review import Review
+from napari_bayesseg.review.status import Replacement, Status
+from napari_bayesseg.session.desk_regions import Found, Opened
+
+__all__ = ["EDIT_MARGIN", "DeskState"]
+
+EDIT_MARGIN = 8
+"""Voxels around a region's box that may be painted while it is edited."""
+
+
+class DeskState:
+    """The state of a :class:`~napari_bayesseg.session.desk.ReviewDesk`, and its signals."""
+
+    measure_changed = Signal(str)
+    thresholds_changed = Signal(float, float)
+    regions_changed = Signal(RegionTable)
+    queue_changed = Signal(RegionQueue)
+    current_changed = Signal(object)
+    statuses_changed = Signal(tuple)
+    mask_changed = Signal(Roi)
+    editing_changed = Signal(bool)
+    busy_changed = Signal(bool)
+    failed = Signal(str)
+    saved = Signal(int)
+    notice = Signal(str)
+
+    def __init__(self, opened: Opened) -> None:
+        self.result: Result = opened.result
+        self.review: Review = opened.review
+        self.replacement = Replacement.RUNNER_UP
+        self._found = opened.found
+        self._editing = False
+        table = opened.found.table
+        queue = RegionQueue(table, self.review.statuses(table))
+        self._queue = queue.at_region(_id(self._place(queue, self.review.position)))
+
+    @property
+    def source(self) -> RegionSource:
+        """Maps of the measure."""
+        return self._found.source
+
+    @property
+    def settings(self) -> RegionSettings:
+        """What made the regions."""
+        return self._found.settings
+
+    @property
+    def table(self) -> RegionTable:
+        """The regions."""
+        return self._queue.table
+
+    @property
+    def queue(self) -> RegionQueue:
+        """The regions in order, with what was decided."""
+        return self._queue
+
+    @property
+    def statuses(self) -> Mapping[int, Status]:
+        """What was decided, by region id."""
+        return self._queue.statuses
+
+    @property
+    def current(self) -> Region | None:
+        """The region that the person is at."""
+        return self._queue.current
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be decided, because another process has the review open."""
+        return self.review.read_only
+
+    @property
+    def editing(self) -> bool:
+        """Whether the current region is being painted; ends when another one becomes current."""
+        return self._editing
+
+    @editing.setter
+    def editing(self, wanted: bool) -> None:
+        if wanted and self.read_only:
+            self._refuse()
+        elif wanted and self.current is None:
+            self.notice.emit("there is no region to edit")
+        elif wanted != self._editing:
+            self._editing = wanted
+            self.editing_changed.emit(wanted)
+
+    @property
+    def edit_box(self) -> Roi | None:
+        """Voxels that may be painted while editing: the region's box and 8 voxels around it."""
+        region = self.current
+        if not self._editing or region is None:
+            return None
+        low, high = region.box.start, region.box.stop
+        shape = self.table.region_labels.shape
+        z, y, x = (max(0, n - EDIT_MARGIN) for n in low)
+        far = [min(n + EDIT_MARGIN, size) for n, size in zip(high, shape, strict=True)]
+        return Roi((z, y, x), (far[0], far[1], far[2]))
+
+    def next(self) -> Region | None:
+        """Go to the next undecided region, going round at the end."""
+        return self._step(self._queue.next(), "no other region is undecided")
+
+    def previous(self) -> Region | None:
+        """Go to the region before this one, decided or not."""
+        return self._step(self._queue.previous(), "there is no other region")
+
+    def go_to(self, region_id: int) -> None:
+        """Go to a region.
+
+        Raises
+        ------
+        SettingsError
+            If there is none with this id.
+        """
+        self._go(self._queue.region(region_id))
+
+    def set_order(self, order: Order) -> None:
+        """Look at the regions in another order; the current one stays."""
+        self._queue = self._queue.with_order(order)
+        self.queue_changed.emit(self._queue)
+
+    def set_filter(
+        self, statuses: Iterable[Status] | None = None, classes: Iterable[int] | None = None
+    ) -> None:
+        """Leave out regions with other statuses or classes; None shows all."""
+        self._queue = self._queue.with_filter(statuses, classes)
+        self.queue_changed.emit(self._queue)
+
+    def _step(self, region: Region | None, if_none: str) -> Region | None:
+        if region is None:
+            self.notice.emit(if_none)
+        else:
+            self._go(region)
+        return region
+
+    def _go(self, region: Region) -> None:
+        """Make a region the current one, and remember it."""
+        if region.id == self._queue.current_id:
+            return
+        if not self.read_only:
+            try:
+                self.review.set_position(region.position)
+            except BayesSegError as error:
+                self.failed.emit(str(error))
+        self._show_current(region)
+
+    def _show_current(self, region: Region | None) -> None:
+        self._queue = self._queue.at_region(_id(region))
+        self.editing = False
+        self.current_changed.emit(region)
+
+    def _set_statuses(self, statuses: Mapping[int, Status]) -> None:
+        old, self._queue = self._queue, self._queue.with_statuses(statuses)
+        keys = {*old.statuses, *statuses}
+        changed = tuple(sorted(key for key in keys if old.status(key) != self._queue.status(key)))
+        if changed:
+            self.statuses_changed.emit(changed)
+
+    def _settle(self, found: Found) -> None:
+        """Take new regions, at the place where the person is."""
+        former, self._found = self._found, found
+        position = self.current.position if self.current else self.review.position
+        statuses = self.review.statuses(found.table)
+        queue = RegionQueue(
+            found.table,
+            statuses,
+            self._queue.order,
+            self._queue.shown_statuses,
+            self._queue.shown_classes,
+        )
+        self._queue = queue
+        region = self._place(queue, position)
+        self._queue = queue.at_region(_id(region))
+        self.editing = False
+        if found.source is not former.source:
+            self.measure_changed.emit(found.settings.measure)
+        self.thresholds_changed.emit(found.settings.lower, found.settings.upper)
+        self.regions_changed.emit(found.table)
+        self.statuses_changed.emit(tuple(region.id for region in found.table.regions))
+        self.current_changed.emit(region)
+
+    def _place(self, queue: RegionQueue, position: tuple[int, int, int] | None) -> Region | None:
+        """Return the region at a place, or the first one to look at."""
+        region = None if position is None else queue.at(position)
+        return region or queue.next() or queue.next(undecided_only=False)
+
+    def _refuse(self) -> None:
+        self.notice.emit(self.review.notice or "this review is open for reading only")
+
+
+def _id(region: Region | None) -> int | None:
+    return None if region is None else region.id

@@ -1,0 +1,149 @@
+"""A prediction that runs in the background, and what is heard of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from psygnal import Signal
+
+from napari_bayesseg.core.errors import BayesSegError
+from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.inference.estimate import RunEstimate
+from napari_bayesseg.inference.estimate_prediction import estimate_prediction
+from napari_bayesseg.inference.result import Result
+from napari_bayesseg.inference.serial_runner import RunProgress
+from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.job import JobSlot, explain
+from napari_bayesseg.session.prediction_worker import (
+    Outcome,
+    PredictionRequest,
+    RunListener,
+    run_prediction,
+)
+
+__all__ = ["Outcome", "Prediction", "PredictionRequest", "PredictionState"]
+
+PredictionState = Literal["idle", "starting", "running", "cancelling"]
+
+
+class Prediction:
+    """One prediction at a time, in the background.
+
+    Signals, all emitted on the owner's thread:
+
+    - ``opened(Result)``: the store exists; what is finished in it can be shown.
+    - ``estimated(RunEstimate)``: of the run, before its first block.
+    - ``progressed(RunProgress)``: at most ten a second besides those with a finished block.
+    - ``block_written(Roi)``: voxels that were written.
+    - ``ended(Outcome)``
+    - ``estimate_ready(RunEstimate | str)``: the answer to :meth:`estimate`.
+    - ``state_changed(str)``: see :attr:`state`.
+    """
+
+    opened = Signal(Result)
+    estimated = Signal(RunEstimate)
+    progressed = Signal(RunProgress)
+    block_written = Signal(Roi)
+    ended = Signal(Outcome)
+    estimate_ready = Signal(object)
+    state_changed = Signal(str)
+
+    def __init__(self, background: Background) -> None:
+        self._runs = JobSlot(background, "prediction")
+        self._estimates = JobSlot(background, "estimate")
+        self._state: PredictionState = "idle"
+
+    @property
+    def state(self) -> PredictionState:
+        """``"starting"`` until the first block is begun."""
+        return self._state
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run has not ended yet."""
+        return self._state != "idle"
+
+    def estimate(self, request: PredictionRequest) -> None:
+        """Find out what a request would need; ``estimate_ready`` tells it, or why it can't.
+
+        Only the newest request is answered, and none while a prediction runs: timing this machine
+        would slow the run, and be wrong.
+        """
+        if self.is_running:
+            return
+        self._estimates.start(
+            lambda _: estimate_prediction(
+                request.scan.spec,
+                request.model,
+                request.out,
+                request.settings,
+                overwrite=request.overwrite,
+            ),
+            done=self.estimate_ready.emit,
+            failed=lambda error: self.estimate_ready.emit(explain(error)),
+        )
+
+    def run(self, request: PredictionRequest) -> None:
+        """Start a prediction, or continue the one that was begun at the same place.
+
+        Raises
+        ------
+        BayesSegError
+            If one is running.
+        """
+        if self.is_running:
+            raise BayesSegError("a prediction is running: wait for it, or cancel it first")
+        self._estimates.cancel()
+        self._enter("starting")
+        listener = RunListener(self.opened.emit, self._estimated, self._progressed)
+        self._runs.start(
+            partial(run_prediction, request, listener),
+            done=self._ended,
+            failed=lambda error: self._ended(Outcome("bug", explain(error))),
+        )
+
+    def cancel(self) -> None:
+        """Ask the run to stop; it ends within one draw, and finished blocks are kept."""
+        if self._state in ("starting", "running"):
+            self._enter("cancelling")
+            self._runs.stop()
+
+    def can_resume(self, path: Path) -> tuple[int, int] | None:
+        """Return how many blocks of an unfinished result are done, and of how many.
+
+        None where there is no result, or it is finished.
+        """
+        try:
+            store = ResultStore.open(path)
+            done, total = len(store.ledger.rows()), len(Result(store).plan.blocks())
+        except (BayesSegError, KeyError, TypeError, ValueError):
+            return None  # no result, or one that no run can continue
+        return (done, total) if done < total else None
+
+    def close(self) -> None:
+        """Cancel everything; no signal is emitted afterwards."""
+        self._runs.close()
+        self._estimates.close()
+        self._state = "idle"
+
+    def _enter(self, state: PredictionState) -> None:
+        if state != self._state:
+            self._state = state
+            self.state_changed.emit(state)
+
+    def _estimated(self, estimate: RunEstimate) -> None:
+        if self._state == "starting":
+            self._enter("running")
+        self.estimated.emit(estimate)
+
+    def _progressed(self, now: RunProgress) -> None:
+        self.progressed.emit(now)
+        if now.block is not None:
+            self.block_written.emit(now.block.core)
+
+    def _ended(self, outcome: Outcome) -> None:
+        self._enter("idle")
+        self.ended.emit(outcome)

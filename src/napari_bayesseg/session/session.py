@@ -1,0 +1,189 @@
+"""The observable state of one piece of work: a prediction, and a result under review."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from psygnal import Signal
+
+from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.inference.import_probabilities import import_probabilities
+from napari_bayesseg.inference.result import Result
+from napari_bayesseg.inference.run import RunHooks
+from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.desk_regions import Opened, open_review
+from napari_bayesseg.session.job import Job, JobSlot, explain
+from napari_bayesseg.session.prediction import Prediction
+from napari_bayesseg.session.prediction_worker import lower_priority
+
+__all__ = ["Session"]
+
+CLOSE_TIMEOUT_S = 10.0
+
+
+class Session:
+    """Everything behind one window; made, used and closed on one thread.
+
+    Signals:
+
+    - ``desk_changed(ReviewDesk | None)``: a result is under review, or no longer.
+    - ``result_changed(Result | None)``: just before, with the result under review.
+    - ``busy_changed(bool)``: a result is being opened or imported.
+    - ``failed(str)``: one line for the person.
+
+    Parameters
+    ----------
+    background : Background
+        Closed with the session.
+    """
+
+    desk_changed = Signal(object)
+    result_changed = Signal(object)
+    busy_changed = Signal(bool)
+    failed = Signal(str)
+
+    def __init__(self, background: Background) -> None:
+        self.prediction = Prediction(background)
+        self.prediction.opened.connect(self._predicted)
+        self._background = background
+        self._opening = JobSlot(background, "open result", self._busy_may_have_changed)
+        self._desk: ReviewDesk | None = None
+        self._was_busy = False
+        self._is_closed = False
+
+    @property
+    def desk(self) -> ReviewDesk | None:
+        """The result under review."""
+        return self._desk
+
+    @property
+    def result(self) -> Result | None:
+        """The result under review."""
+        return None if self._desk is None else self._desk.result
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a result is being opened or imported."""
+        return self._opening.is_running
+
+    def open_result(
+        self, result: str | Path | Result, scan: Volume | None = None, start: Volume | None = None
+    ) -> None:
+        """Open a result for review, in the background; the one that was open is closed first.
+
+        Parameters
+        ----------
+        result : path or Result
+        scan : Volume, optional
+            Where it was in memory; needed to make draws again.
+        start : Volume, optional
+            Labels to begin the review from, in place of the predicted ones.
+        """
+        self.close_result()
+
+        def work(_: Job) -> Opened:
+            opened = result if isinstance(result, Result) else _opened(Path(result), scan)
+            return open_review(opened, start)
+
+        self._opening.start(
+            work,
+            done=self._show,
+            failed=self._failed,
+            dropped=lambda opened: opened.review.close(),
+        )
+
+    def import_probabilities(
+        self,
+        paths: Sequence[str | Path],
+        out: str | Path,
+        scan: Volume | str | Path | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        """Make a result of softmax arrays made elsewhere and open it, in the background.
+
+        Parameters
+        ----------
+        paths : sequence of path
+        out : path
+            Result store to write.
+        scan : Volume or path, optional
+            The scan that was segmented: gives the geometry.
+        overwrite : bool
+            Replace another result at `out`.
+        """
+
+        def work(job: Job) -> Result:
+            lower_priority()
+
+            def written(path: Path) -> None:
+                job.post(lambda: self._give_way(path))
+
+            import_probabilities(
+                paths,
+                out,
+                scan=scan,
+                overwrite=overwrite,
+                hooks=RunHooks(opened=written, should_stop=job.should_stop),
+            )
+            return _opened(Path(out), scan if isinstance(scan, Volume) else None)
+
+        self._opening.start(work, done=self.open_result, failed=self._failed)
+
+    def close_result(self) -> None:
+        """Close the result under review; what is being opened is dropped."""
+        self._opening.cancel()
+        self._close_desk()
+
+    def close(self) -> None:
+        """Cancel everything, wait for its threads and close the review; may be called again.
+
+        No signal is emitted any more.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.prediction.close()
+        self._opening.close()
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            desk.close()
+        self._background.close(CLOSE_TIMEOUT_S)
+
+    def _failed(self, error: Exception) -> None:
+        self.failed.emit(explain(error))
+
+    def _show(self, opened: Opened) -> None:
+        self._desk = desk = ReviewDesk(opened, self._background)
+        self.result_changed.emit(opened.result)
+        self.desk_changed.emit(desk)
+        if opened.review.notice:
+            desk.notice.emit(opened.review.notice)
+
+    def _predicted(self, result: Result) -> None:
+        self._give_way(result.path)
+
+    def _give_way(self, path: Path) -> None:
+        """Close the review of a result that is being written anew."""
+        if self._desk is not None and self._desk.result.path.resolve() == path.resolve():
+            self._close_desk()
+
+    def _close_desk(self) -> None:
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            self.desk_changed.emit(None)
+            self.result_changed.emit(None)
+            desk.close()
+
+    def _busy_may_have_changed(self) -> None:
+        if self.is_busy != self._was_busy:
+            self._was_busy = self.is_busy
+            self.busy_changed.emit(self._was_busy)
+
+
+def _opened(path: Path, scan: Volume | None) -> Result:
+    # Not with `load_result`, which warns of what is not finished.
+    return Result(ResultStore.open(path), scan)

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.inference.result import Result
+from napari_bayesseg.numerics.threshold_curve import threshold_curve
+from napari_bayesseg.review import region_source
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_source import RegionSource
+from napari_bayesseg.review.region_table import RegionTable, find_result_regions
+from tests.review.cases import SHAPE, write_random_result
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Result:
+    return write_random_result(tmp_path / "r.zarr")
+
+
+def same(first: RegionTable, second: RegionTable) -> bool:
+    return first.regions == second.regions and np.array_equal(
+        first.region_labels, second.region_labels
+    )
+
+
+@pytest.mark.parametrize("measure", ["mutual_information", "mutual_information_excess"])
+def test_one_reading_answers_for_every_threshold(result: Result, measure: str) -> None:
+    source = RegionSource.read(result, measure)
+    np.testing.assert_array_equal(source.values, result.read(measure))
+    np.testing.assert_array_equal(source.labels, result.labels[...])
+    np.testing.assert_array_equal(source.expected_error, result.read("expected_error"))
+    assert (source.geometry, source.class_names) == (result.geometry, result.class_names)
+    for quantile in (0.7, 0.95):
+        lower = float(np.nanquantile(source.values, quantile))
+        settings = RegionSettings(measure, lower, lower, 2.0, 6.0)
+        table = source.find(settings)
+        expected = find_result_regions(result, measure, lower, min_volume=2.0, max_extent=6.0)
+        assert same(table, expected)
+        assert table.expected_error_volume == expected.expected_error_volume
+        assert table.boundary_uncertainty == expected.boundary_uncertainty
+        assert (table.measure, table.threshold, table.run_id) == (measure, lower, source.run_id)
+
+
+def test_maps_of_one_result_are_shared(result: Result, monkeypatch) -> None:
+    first = RegionSource.read(result, "mutual_information_excess")
+    monkeypatch.setattr(region_source, "boundary_uncertainty", None)  # not computed again
+    second = RegionSource.read(result, "expected_error_excess", sharing=first)
+    monkeypatch.undo()
+    assert second.labels is first.labels
+    assert second.valid is first.valid
+    alone = RegionSource.read(result, "expected_error_excess")
+    np.testing.assert_array_equal(second.values, alone.values)
+    assert (second.boundary_length, second.bounds) == (alone.boundary_length, alone.bounds)
+    assert second.curve.total == alone.curve.total
+
+
+@pytest.mark.parametrize("measure", ["mutual_information", "mutual_information_excess"])
+def test_only_what_was_processed_counts(tmp_path: Path, measure: str) -> None:
+    result = write_random_result(tmp_path / "r.zarr", roi="1:4,10:60,20:100")
+    source = RegionSource.read(result, measure)
+    inside = np.zeros(SHAPE, bool)
+    inside[1:4, 10:60, 20:100] = True
+    np.testing.assert_array_equal(source.valid, inside)
+    np.testing.assert_array_equal(np.isfinite(source.values), inside)
+    values = source.values[inside]
+    assert source.bounds == (values.min(), values.max())
+    assert source.curve.counts.sum() == inside.sum()
+    assert source.percentile(50.0) == pytest.approx(np.median(values), rel=1e-6)
+    regions = source.find(RegionSettings(measure, float(np.median(values)), 9.0)).regions
+    assert regions
+    assert all(min(region.box.start) >= 1 for region in regions)
+
+
+@given(
+    percent=st.floats(0, 100),
+    seed=st.integers(0, 5),
+    kind=st.sampled_from(["even", "heavy", "constant", "one", "ties"]),
+)
+def test_a_percentile_is_that_of_all_values(percent: float, seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (3, 5, 7)
+    values = {
+        "even": rng.random(shape),
+        "heavy": rng.standard_cauchy(shape),
+        "constant": np.full(shape, 0.25),
+        "one": rng.random(shape),
+        "ties": rng.integers(0, 3, shape) / 10,
+    }[kind].astype(np.float32)
+    valid = rng.random(shape) > 0.3
+    if kind == "one":
+        valid[...] = False
+        valid[1, 2, 3] = True
+    curve = threshold_curve(values, values, valid, 1.0)
+    source = RegionSource("m", values, values, values, valid, None, (), "", 0.0, curve)
+    expected = np.percentile(values[valid].astype(np.float64), percent)
+    assert source.percentile(percent) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_where_nothing_is_valid_percentiles_are_zero() -> None:
+    nothing = np.zeros((1, 2, 3), np.float32)
+    curve = threshold_curve(nothing, nothing, nothing > 0, 1.0)
+    source = RegionSource("m", nothing, nothing, nothing, nothing > 0, None, (), "", 0.0, curve)
+    assert source.percentile(99.0) == 0.0
+
+
+def test_settings_of_another_measure_are_refused(result: Result) -> None:
+    source = RegionSource.read(result, "mutual_information")
+    with pytest.raises(SettingsError, match="these maps are of mutual_information; the settings"):
+        source.find(RegionSettings("expected_error", 0.1, 0.2))
+    with pytest.raises(SettingsError, match="lower threshold"):
+        source.find(RegionSettings("mutual_information", np.nan, 0.2))
+
+
+def test_measures_are_checked(result: Result) -> None:
+    with pytest.raises(SettingsError, match="measure must be one of"):
+        RegionSource.read(result, "doubt")
+    with pytest.raises(StoreError, match="holds no measure 'variation_ratio'; it holds mutual"):
+        RegionSource.read(result, "variation_ratio_excess")
+
+
+@pytest.mark.parametrize(("available", "fits"), [(None, True), (10**9, True), (10**5, False)])
+def test_what_does_not_fit_is_refused_with_its_size(result, monkeypatch, available, fits) -> None:
+    monkeypatch.setattr(region_source, "available_memory", lambda: available)
+    if fits:
+        assert RegionSource.read(result, "mutual_information").values.shape == SHAPE
+        return
+    with pytest.raises(StoreError, match=r"needs 0\.0 GB of memory, 0\.0 GB are available"):
+        RegionSource.read(result, "mutual_information")
+
+
+def test_threads_may_search_at_the_same_time(result: Result) -> None:
+    source = RegionSource.read(result, "mutual_information_excess")
+    thresholds = [float(np.nanquantile(source.values, q)) for q in (0.8, 0.9, 0.95, 0.99)]
+    alone = [source.find(RegionSettings(source.measure, t, t)) for t in thresholds]
+    found: dict[float, RegionTable] = {}
+
+    def search(threshold: float) -> None:
+        found[threshold] = source.find(RegionSettings(source.measure, threshold, threshold))
+
+    threads = [threading.Thread(target=search, args=(threshold,)) for threshold in thresholds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for threshold, expected in zip(thresholds, alone, strict=True):
+        assert same(found[threshold], expected)
