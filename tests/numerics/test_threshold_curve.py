@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_bayesseg.core.errors import SettingsError
@@ -34,6 +34,7 @@ def test_at_the_edges_of_bins_the_numbers_are_exact() -> None:
         assert curve.expected_error_below(edge) == pytest.approx(below, abs=2 * 0.5)
 
 
+@settings(deadline=None)
 @given(threshold=st.floats(-5, 5), other=st.floats(-5, 5), seed=st.integers(0, 3))
 def test_both_numbers_are_monotonous_and_bounded(threshold: float, other: float, seed) -> None:
     curve = threshold_curve(*maps(seed), 2.0)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import getpass
 import shutil
-import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,8 @@ from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result, load_result
 from napari_bayesseg.io.provenance import run_id
 from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.review import opening
+from napari_bayesseg.review.journal import Journal
 from napari_bayesseg.review.review import Review, read_reviewed_labels
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.review.voxels import VoxelChange, VoxelSet, voxel_change_from_indices
@@ -55,8 +56,9 @@ def test_a_review_may_begin_from_a_mask(result: Result, predicted) -> None:
             review.undo()
             review.redo()
             assert_mask(review, expected)
-    first = sqlite3.connect(review.folder / "journal.sqlite").execute("SELECT content FROM rows")
-    assert '"start_name":"by hand"' in first.fetchone()[0]
+    journal = Journal.open(review.folder / "journal.sqlite", read_only=True)
+    assert journal.rows()[0].content["start_name"] == "by hand"
+    journal.close()
 
 
 def test_another_start_than_the_first_is_refused(result: Result) -> None:
@@ -76,6 +78,22 @@ def test_a_start_that_does_not_fit_begins_no_review(result: Result, predicted) -
         Review.open(result, start=Volume.from_array(np.full(SHAPE, 3, "u1")))
     with Review.open(result) as review:
         assert_mask(review, predicted)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_program_killed_while_it_begins_leaves_nothing_in_the_way(
+    result: Result, predicted, monkeypatch, again: bool
+) -> None:
+    """Killed after the starting mask was kept, before the journal's first row."""
+    volume = Volume.from_array(start_mask(result))
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            Review.open(result, start=volume)
+    np.testing.assert_array_equal(read_reviewed_labels(result), predicted)
+    with Review.open(result, start=volume if again else None) as review:
+        assert review.has_start is again
+        assert_mask(review, start_mask(result) if again else predicted)
 
 
 def test_a_changed_start_is_refused(result: Result) -> None:
@@ -163,6 +181,13 @@ def test_a_second_opening_reads_only(review: Review, result: Result) -> None:
     review.close()
     with Review.open(result) as third:
         assert not third.read_only
+
+
+def test_a_new_folder_is_on_the_disk_before_anything_is_called_saved(result, monkeypatch) -> None:
+    flushed = []
+    monkeypatch.setattr(opening, "flush_folder", flushed.append)
+    Review.open(result).close()
+    assert flushed == [result.path.parent]
 
 
 def test_a_review_can_be_looked_at_without_a_trace(result: Result, predicted) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
@@ -38,8 +38,7 @@ def test_one_reading_answers_for_every_threshold(result: Result, measure: str) -
     assert (source.geometry, source.class_names) == (result.geometry, result.class_names)
     for quantile in (0.7, 0.95):
         lower = float(np.nanquantile(source.values, quantile))
-        settings = RegionSettings(measure, lower, lower, 2.0, 6.0)
-        table = source.find(settings)
+        table = source.find(RegionSettings(measure, lower, lower, 2.0, 6.0))
         expected = find_result_regions(result, measure, lower, min_volume=2.0, max_extent=6.0)
         assert same(table, expected)
         assert table.expected_error_volume == expected.expected_error_volume
@@ -77,6 +76,7 @@ def test_only_what_was_processed_counts(tmp_path: Path, measure: str) -> None:
     assert all(min(region.box.start) >= 1 for region in regions)
 
 
+@settings(deadline=None)
 @given(
     percent=st.floats(0, 100),
     seed=st.integers(0, 5),

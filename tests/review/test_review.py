@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 
 import numpy as np
 import pytest
@@ -161,8 +160,7 @@ def test_undo_takes_strokes_and_decisions_back_in_one_order(review: Review, pred
     decide(review, [9], Status.DEFERRED)
     assert review.redo() is None
     assert_mask(review, states[-1])
-    rows = sqlite3.connect(review.folder / "journal.sqlite").execute("SELECT action FROM rows")
-    kinds = [action for (action,) in rows]
+    kinds = [row.action for row in review._record._journal.rows()]
     assert kinds.count("undo") == 5
     assert len(kinds) == review.sequence  # nothing is ever erased
     review.close()

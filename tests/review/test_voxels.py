@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -26,6 +26,7 @@ def change_of(mask: np.ndarray, start=(0, 0, 0), seed: int = 0, dtype="u1") -> V
     return VoxelChange(VoxelSet.from_mask(box_of(mask, start), mask), old, new)
 
 
+@settings(deadline=None)
 @given(mask=MASKS, data=st.data())
 def test_a_set_is_its_mask(mask: np.ndarray, data: st.DataObject) -> None:
     voxels = VoxelSet.from_mask(box_of(mask, (3, 0, 5)), mask)
@@ -39,6 +40,7 @@ def test_a_set_is_its_mask(mask: np.ndarray, data: st.DataObject) -> None:
     assert before == mask[:low].sum()
 
 
+@settings(deadline=None)
 @given(mask=MASKS, corner=st.tuples(*[st.integers(-3, 6)] * 3), size=st.integers(1, 6))
 def test_an_intersection_is_that_of_the_masks(mask, corner, size) -> None:
     other = Roi(corner, tuple(c + size for c in corner))
@@ -74,6 +76,7 @@ def test_a_mask_of_another_shape_is_refused() -> None:
         VoxelSet.from_mask(Roi((0, 0, 0), (1, 2, 3)), np.zeros((3, 2, 1), bool))
 
 
+@settings(deadline=None)
 @given(mask=MASKS, dtype=st.sampled_from(["u1", "u2", "i4", ">u2"]), seed=st.integers(0, 9))
 def test_bytes_give_the_change_back(mask: np.ndarray, dtype: str, seed: int) -> None:
     change = change_of(mask, (1, 2, 70_000), seed, dtype)
@@ -137,6 +140,7 @@ def test_a_newer_version_is_refused_by_name() -> None:
         VoxelChange.from_bytes(content[:4] + b"\x02" + content[5:])
 
 
+@settings(deadline=None)
 @given(
     places=st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=30),
     seed=st.integers(0, 9),
@@ -167,6 +171,7 @@ def test_one_label_may_stand_for_all() -> None:
     assert change.new.dtype == np.uint8
 
 
+@settings(deadline=None)
 @given(mask=MASKS, corner=st.tuples(*[st.integers(0, 6)] * 3), size=st.integers(1, 7))
 def test_a_change_is_applied_to_the_part_that_an_array_holds(mask, corner, size) -> None:
     change = change_of(mask, (1, 1, 1), seed=3)

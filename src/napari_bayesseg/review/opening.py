@@ -15,6 +15,7 @@ import zarr
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import LazyArray, Volume
+from napari_bayesseg.io.atomic import flush_folder
 from napari_bayesseg.io.lock import LockHeldError, exclusive_lock
 from napari_bayesseg.io.provenance import making
 from napari_bayesseg.review.history import History
@@ -128,6 +129,7 @@ def _take_lock(resources: ExitStack, folder: Path, notices: list[str]) -> bool:
     """Become the one writer, or say why not."""
     try:
         folder.mkdir(exist_ok=True)
+        flush_folder(folder.parent)  # SQLite sees to what is in the folder, not to the folder
         resources.enter_context(exclusive_lock(folder / LOCK))
     except LockHeldError:
         notices.append(
