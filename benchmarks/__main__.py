@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import accuracy, coherence, exactness, memory, real, sample, unseen
+from benchmarks import accuracy, coherence, exactness, memory, queue, real, sample, unseen, viewer
 from benchmarks.data import FOLDER_VARIABLE
 from benchmarks.machine import describe_machine
 from benchmarks.rows import Outcome, Row, write_outcomes
@@ -20,11 +20,13 @@ __all__ = ["BENCHMARKS", "main"]
 BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
     # Those that are timed come first: a processor that is warm and busy tells another time.
     "sample": sample.run,
+    "viewer": viewer.run,
     "memory": memory.run,
     "exactness": exactness.run,
     "coherence": coherence.run,
     "accuracy": accuracy.run,
     "unseen": unseen.run,
+    "queue": queue.run,
     "real": real.run,
 }
 """Benchmarks by name, in the order of ``all``."""

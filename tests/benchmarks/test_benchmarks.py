@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 import benchmarks.__main__ as command
-from benchmarks import accuracy, coherence, data, exactness, real, unseen
+from benchmarks import accuracy, coherence, data, exactness, queue, real, unseen
 from benchmarks.data import Case
 from benchmarks.one_run import PARTS, run_fresh
 from benchmarks.rows import Row, at_most
@@ -21,6 +21,7 @@ from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.networks.checkpoint import Normalisation
 from napari_bayesseg.posteriors.network import NetworkPosterior
+from napari_bayesseg.review.region_table import find_result_regions
 from tests.models import small_network, write_model
 
 SHAPE = (8, 24, 24)
@@ -93,6 +94,14 @@ def test_defects_are_compared_with_ordinary_material(case: Case, result: Result)
     expected = information[:, :6, 8:11].mean() / information[ordinary].mean()
     assert found["metal", "mean MI / ordinary"] == pytest.approx(expected, rel=1e-5)
     assert 0 <= found["metal", "AUROC by MI"] <= 1
+
+
+def test_regions_are_told_by_the_defects_that_they_lie_in(case: Case, result: Result) -> None:
+    table = find_result_regions(result, "predictive_entropy", -1.0, max_extent=100.0)
+    (whole,) = table.regions
+    (found,) = queue.defect_shares(table, case, [whole])
+    assert set(found) == set(unseen.KINDS)
+    assert found["metal"] == pytest.approx(8 * 6 * 3 / np.prod(SHAPE))
 
 
 def test_coherent_tiles_keep_every_volume(case: Case) -> None:

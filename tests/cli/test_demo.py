@@ -20,7 +20,7 @@ def small(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> list[Path
     monkeypatch.setattr(demo, "sample_folder", lambda: places["root"])
     monkeypatch.setattr(demo, "ELECTRODE_CT", "scan.ome.tif")
     monkeypatch.setattr(demo, "can_show", lambda: True)
-    monkeypatch.setattr(demo, "show_result", shown.append)
+    monkeypatch.setattr(demo, "show", shown.append)
     return shown
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_source import RegionSource
+from napari_bayesseg.review.review import Review
+from napari_bayesseg.review.status import Replacement, Status
 from tests.cli.conftest import Run
 
 
@@ -61,6 +66,34 @@ def test_a_file_is_replaced_only_on_request(
     assert again.code == 0
     assert "predicted labels" in again.out
     assert [path.name for path in tmp_path.iterdir()] == ["mask.ome.tif"]
+
+
+def test_the_reviewed_labels_are_those_of_the_journal(
+    run: Run, places: dict[str, Path], tmp_path: Path
+) -> None:
+    result = load_result(shutil.copytree(places["result"], tmp_path / "r.zarr"))
+    source = RegionSource.read(result, "predictive_entropy")
+    table = source.find(RegionSettings("predictive_entropy", 0.0, 1.0))
+    region = table.regions[0]
+    with Review.open(result) as review:
+        review.decide(
+            [region],
+            table.region_labels,
+            Status.REJECTED,
+            settings=None,
+            replacement=Replacement.BACKGROUND,
+        )
+        for labels in ("reviewed", "predicted"):  # exported while the review is open
+            out = tmp_path / f"{labels}.ome.tif"
+            code, _, err = run("export", result.path, "--out", out, "--labels", labels)
+            assert code == 0, err
+    inside = table.region_labels == region.id
+    predicted = np.asarray(result.labels)
+    written = [read_volume(tmp_path / f"{n}.ome.tif") for n in ("reviewed", "predicted")]
+    reviewed, unchanged = (volume.read(Roi.whole(volume.shape)) for volume in written)
+    np.testing.assert_array_equal(unchanged, predicted)
+    np.testing.assert_array_equal(reviewed, np.where(inside, 0, predicted))
+    assert (reviewed != predicted).any()
 
 
 def test_an_unfinished_result_is_told_of(

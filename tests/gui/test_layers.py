@@ -6,7 +6,13 @@ from napari.layers import Image, Labels, Layer
 
 from napari_bayesseg.core.geometry import Geometry
 from napari_bayesseg.core.volume import Volume
-from napari_bayesseg.gui.layers import labels_layer, volume_layer
+from napari_bayesseg.gui.layers import (
+    SOURCE_KEY,
+    class_colours,
+    labels_layer,
+    measure_title,
+    volume_layer,
+)
 
 SPACING = (3.0, 0.5, 0.25)
 TURN = np.deg2rad(30.0)
@@ -54,3 +60,36 @@ def test_labels_are_labels_whatever_their_type() -> None:
 def test_a_scan_without_a_unit_is_in_pixels() -> None:
     layer = Layer.create(*volume_layer(Volume.from_array(np.zeros((2, 3, 4), np.float32))))
     assert [str(unit) for unit in layer.units] == ["pixel"] * 3
+
+
+def test_classes_have_colours_that_can_be_told_apart_and_the_background_none() -> None:
+    colours = class_colours(8)
+    assert colours[0] == colours[None] == "transparent"
+    assert len({colours[label] for label in range(1, 8)}) == 7
+    names = ("pore", "particle", "binder")
+    layer = Layer.create(
+        *labels_layer(
+            np.ones((2, 3, 4), np.uint8), GEOMETRIES["upright"], name="x", class_names=names
+        )
+    )
+    assert layer.colormap.map(0)[-1] == 0.0
+    assert layer.colormap.map(2)[-1] == 1.0
+    assert list(layer.features["class"]) == list(names)
+
+
+def test_a_layer_keeps_the_scan_that_it_was_made_of() -> None:
+    volume = Volume.from_array(np.zeros((2, 3, 4), np.float32), name="scan")
+    layer = Layer.create(*volume_layer(volume))
+    assert layer.metadata[SOURCE_KEY] is volume
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("mutual_information", "mutual information (nat)"),
+        ("variation_ratio", "variation ratio (share of draws)"),
+        ("expected_error_excess", "expected error excess (probability)"),
+    ],
+)
+def test_a_measures_title_has_its_unit(name: str, title: str) -> None:
+    assert measure_title(name) == title

@@ -94,16 +94,17 @@ def test_a_result_opens_as_scan_measures_and_labels(result_and_scan: tuple[Path,
     layers = [Layer.create(*layer) for layer in read(result_and_scan[0])]
     assert [(layer.name, layer._type_string, layer.visible) for layer in layers] == [
         ("tiny", "image", True),
-        ("mutual information (nat) tiny", "image", True),
-        ("predictive entropy (nat) tiny", "image", False),
         ("tiny: labels", "labels", True),
+        ("mutual information (nat)", "image", True),
+        ("predictive entropy (nat)", "image", False),
     ]
     assert {tuple(layer.scale) for layer in layers} == {(2.0, 0.5, 0.5)}
     assert {str(unit) for layer in layers for unit in layer.units} == {"micrometer"}
-    assert layers[2].contrast_limits == pytest.approx([0.0, np.log(2.0)])
+    assert layers[3].contrast_limits == pytest.approx([0.0, np.log(2.0)])
     stored = load_result(result_and_scan[0])
-    np.testing.assert_array_equal(np.asarray(layers[2].data), stored.measure("predictive_entropy"))
-    np.testing.assert_array_equal(np.asarray(layers[3].data), stored.labels)
+    np.testing.assert_array_equal(np.asarray(layers[3].data), stored.measure("predictive_entropy"))
+    np.testing.assert_array_equal(np.asarray(layers[1].data), stored.labels)
+    assert list(layers[1].features["class"]) == list(stored.class_names)
 
 
 def test_a_result_without_its_scan_opens_and_says_so(

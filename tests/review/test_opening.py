@@ -61,16 +61,31 @@ def test_a_review_may_begin_from_a_mask(result: Result, predicted) -> None:
     journal.close()
 
 
-def test_another_start_than_the_first_is_refused(result: Result) -> None:
-    volume = Volume.from_array(start_mask(result), name="by hand")
-    other = Volume.from_array(np.zeros(SHAPE, "u1"), name="other")
+def test_a_review_can_begin_from_a_mask_until_something_is_decided(result: Result) -> None:
+    start = start_mask(result)
+    volume = Volume.from_array(start, name="by hand")
     Review.open(result).close()
+    with Review.open(result, start=volume) as review:
+        assert review.has_start
+        assert_mask(review, start)
+    with Review.open(result) as review:
+        assert_mask(review, start)
+
+
+def test_a_mask_comes_too_late_after_the_first_decision(result: Result, predicted) -> None:
+    with Review.open(result) as review:
+        decide(review, [1], Status.ACCEPTED)
+        review.undo()
     with pytest.raises(StoreError, match="did not begin from by hand"):
-        Review.open(result, start=volume)
-    Review.open(result, start=volume, folder=result.path.parent / "second").close()
+        Review.open(result, start=Volume.from_array(start_mask(result), name="by hand"))
+    with Review.open(result) as review:  # a refusal gives the lock back
+        assert_mask(review, predicted)
+
+
+def test_another_start_than_the_first_is_refused(result: Result) -> None:
+    Review.open(result, start=Volume.from_array(start_mask(result), name="by hand")).close()
     with pytest.raises(StoreError, match="did not begin from other"):
-        Review.open(result, start=other, folder=result.path.parent / "second")
-    Review.open(result).close()  # a refusal gives the lock back
+        Review.open(result, start=Volume.from_array(np.zeros(SHAPE, "u1"), name="other"))
 
 
 def test_a_start_that_does_not_fit_begins_no_review(result: Result, predicted) -> None:

@@ -13,6 +13,7 @@ from napari_bayesseg.cli.models import models
 from napari_bayesseg.cli.predict import predict
 from napari_bayesseg.cli.regions import regions
 from napari_bayesseg.cli.train import train
+from napari_bayesseg.cli.view import view
 
 __all__ = ["COMMANDS"]
 
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "import-probabilities": import_probabilities,
     "regions": regions,
     "export": export,
+    "view": view,
     "train": train,
     "doctor": doctor,
 }

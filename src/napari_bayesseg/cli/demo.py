@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from napari_bayesseg.cli import options
 from napari_bayesseg.cli.output import run_hooks, say, write_json
 from napari_bayesseg.cli.regions import summarise
-from napari_bayesseg.cli.viewer import can_show, show_result
+from napari_bayesseg.cli.viewer import can_show, show
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.predict import predict
@@ -56,7 +56,7 @@ def demo(
         for line in (summary, *files):
             say(str(line))
     if can_show() and not no_viewer:
-        show_result(out / _RESULT)
+        show(out / _RESULT)
 
 
 def _check_folder(out: Path) -> None:

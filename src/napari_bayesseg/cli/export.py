@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from numpy.typing import NDArray
 
 from napari_bayesseg.cli import options
 from napari_bayesseg.cli.output import say, write_json
 from napari_bayesseg.cli.targets import check_target
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.inference.result import load_result
+from napari_bayesseg.inference.result import Result, load_result
 from napari_bayesseg.io.writers import write_volume, writer_for
 from napari_bayesseg.numerics.uncertainty import MEASURES, split_excess
+from napari_bayesseg.review.review import read_reviewed_labels
 
 __all__ = ["export"]
 
@@ -46,10 +48,17 @@ def export(
     if array not in (None, "mean_probability") and split_excess(array)[0] not in MEASURES:
         known = ", ".join(("mean_probability", *MEASURES))
         raise SettingsError(f"array must be one of {known}; got {array!r}")
-    values = opened.read(array or "labels")
+    values = _values(opened, array, labels)
     write_volume(out, values, opened.geometry, name=array or "labels")
     entry = {"file": str(out), "array": array or f"{labels} labels", "shape": list(values.shape)}
     if json:
         write_json(entry)
     else:
         say(f"{out}: {entry['array']}, {' x '.join(map(str, values.shape))} voxels")
+
+
+def _values(result: Result, array: str | None, labels: str) -> NDArray[Any]:
+    if array is not None:
+        return result.read(array)
+    # What was decided stands in the journal, also while another process reviews.
+    return read_reviewed_labels(result) if labels == "reviewed" else result.read("labels")

@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["can_show", "has_display", "qt_binding", "show_result"]
+from napari_bayesseg.core.errors import SettingsError
+
+__all__ = ["can_show", "check_can_show", "has_display", "qt_binding", "show"]
 
 
 def has_display() -> bool:
@@ -30,8 +32,24 @@ def can_show() -> bool:
     return has_display() and qt_binding() is not None
 
 
-def show_result(path: Path) -> None:
-    """Open a result in the viewer and wait until its window is closed."""
-    from napari_bayesseg.gui.window import show_result as show
+def check_can_show() -> None:
+    """Refuse where no window can be opened.
 
-    show(path)
+    Raises
+    ------
+    SettingsError
+        Saying what is missing.
+    """
+    if not has_display():
+        raise SettingsError(
+            "no display: a window can't be opened here; use predict, regions and export instead"
+        )
+    if qt_binding() is None:
+        raise SettingsError('no Qt: install it with pip install "napari-bayesseg[gui]"')
+
+
+def show(path: Path, *, start: Path | None = None) -> None:
+    """Open a scan or a result in the viewer and wait until its window is closed."""
+    from napari_bayesseg.gui.window import show as show_window
+
+    show_window(path, start=start)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_bayesseg.numerics.uncertainty import get_measure
+from napari_bayesseg.gui.heat import heat_colours
+from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, get_measure, split_excess
 
 if TYPE_CHECKING:
     from napari.types import FullLayerData, LayerData
@@ -15,7 +17,29 @@ if TYPE_CHECKING:
     from napari_bayesseg.core.volume import LazyArray, Volume
     from napari_bayesseg.inference.result import Result
 
-__all__ = ["labels_layer", "measure_layer", "placement", "result_layers", "volume_layer"]
+__all__ = [
+    "RESULT_KEY",
+    "SOURCE_KEY",
+    "class_colours",
+    "first_measure",
+    "labels_layer",
+    "measure_layer",
+    "measure_title",
+    "placement",
+    "prediction_layer",
+    "result_layers",
+    "shade_layer",
+    "volume_layer",
+]
+
+SOURCE_KEY = "napari_bayesseg"
+"""In a layer's metadata: the :class:`Volume` that it shows, with the path of its file."""
+RESULT_KEY = "napari_bayesseg_result"
+"""In a layer's metadata: the path of the result that it shows; it is no scan to segment."""
+
+# Okabe and Ito's colours for the colour-blind, those first that neither a grey scan nor a heat
+# map from black over red to yellow shows.
+_CLASS_COLOURS = ("#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#f0e442", "#d55e00", "#e69f00")
 
 
 def placement(geometry: Geometry) -> dict[str, Any]:
@@ -39,40 +63,116 @@ def placement(geometry: Geometry) -> dict[str, Any]:
 
 def volume_layer(volume: Volume) -> LayerData:
     """Return a scan as layer data; napari takes 32- and 64-bit integers for labels."""
-    meta = {"name": volume.spec.name, **placement(volume.spec.geometry)}
+    metadata = {SOURCE_KEY: volume}
+    meta = {"name": volume.spec.name, "metadata": metadata, **placement(volume.spec.geometry)}
     return volume.data, meta
 
 
+def class_colours(num_classes: int) -> dict[int | None, str]:
+    """Return napari's colours of the label values: class 0, the background, is transparent."""
+    colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    for label in range(1, num_classes):
+        colours[label] = _CLASS_COLOURS[(label - 1) % len(_CLASS_COLOURS)]
+    return colours
+
+
 def labels_layer(
-    labels: LazyArray, geometry: Geometry, *, name: str, visible: bool = True
+    labels: LazyArray,
+    geometry: Geometry,
+    *,
+    name: str,
+    visible: bool = True,
+    class_names: Sequence[str] = (),
 ) -> FullLayerData:
-    """Return class numbers ``(Z, Y, X)`` as layer data of a labels layer."""
-    meta = {"name": name, "opacity": 0.4, "visible": visible, **placement(geometry)}
+    """Return class numbers ``(Z, Y, X)`` as layer data of a labels layer.
+
+    With the names of the classes, from 0, napari's status bar tells the class under the cursor,
+    and each class has its colour; without, napari's own colours are kept.
+    """
+    meta: dict[str, Any] = {
+        "name": name,
+        "opacity": 0.4,
+        "visible": visible,
+        **placement(geometry),
+    }
+    if class_names:
+        meta["features"] = {"index": list(range(len(class_names))), "class": list(class_names)}
+        meta["colormap"] = class_colours(len(class_names))
     return labels, meta, "labels"
 
 
-def measure_layer(result: Result, measure_name: str, *, visible: bool) -> FullLayerData:
-    """Return a stored measure as layer data, its contrast spanning all possible values."""
-    measure = get_measure(measure_name)
+def first_measure(result: Result) -> str:
+    """Return the measure that is shown first: mutual information where it was stored."""
+    return "mutual_information" if "mutual_information" in result.measures else result.measures[0]
+
+
+def measure_title(name: str) -> str:
+    """Return title and unit of a measure or its excess, such as ``"predictive entropy (nat)"``."""
+    plain, is_excess = split_excess(name)
+    measure = get_measure(plain)
+    excess = EXCESS_SUFFIX.replace("_", " ") if is_excess else ""
+    return f"{measure.title.lower()}{excess} ({measure.unit})"
+
+
+def measure_layer(
+    result: Result, measure_name: str, *, visible: bool, values: LazyArray | None = None
+) -> FullLayerData:
+    """Return a measure as layer data, its contrast spanning all possible values.
+
+    Parameters
+    ----------
+    result : Result
+    measure_name : str
+        A stored measure, or any one whose `values` are given.
+    visible : bool
+    values : (Z, Y, X) float32, optional
+        Default: those stored.
+    """
+    low, high = get_measure(split_excess(measure_name)[0]).bounds(len(result.class_names))
     meta = {
-        # The measure comes first: napari cuts long names in the middle.
-        "name": f"{measure.title.lower()} ({measure.unit}) {result.spec.name}",
+        # Without the scan's: napari cuts long names in the middle, and all would look alike.
+        "name": measure_title(measure_name),
         "visible": visible,
-        "blending": "additive",
-        "colormap": "inferno",
-        "contrast_limits": measure.bounds(len(result.class_names)),
+        "blending": "translucent",
+        "colormap": heat_colours(),
+        # Said, because napari would read the whole array to find them.
+        "contrast_limits": (low, high),
+        "metadata": {RESULT_KEY: str(result.path)},
         **placement(result.geometry),
     }
-    return result.measure(measure_name), meta, "image"
+    return result.measure(measure_name) if values is None else values, meta, "image"
+
+
+def prediction_layer(result: Result, labels: LazyArray | None = None) -> FullLayerData:
+    """Return the predicted labels as layer data, read through `labels` if that is given."""
+    return labels_layer(
+        result.labels if labels is None else labels,
+        result.geometry,
+        name=f"{result.spec.name}: labels",
+        class_names=result.class_names,
+    )
+
+
+def shade_layer(result: Result, unprocessed: LazyArray) -> FullLayerData:
+    """Return the shade over what isn't processed as layer data: 1 where it is to be seen."""
+    meta = {
+        "name": f"{result.spec.name}: not processed yet",
+        "opacity": 0.45,
+        "blending": "translucent",
+        "colormap": {"colors": [(0, 0, 0, 0), (0.5, 0.5, 0.5, 1)], "name": "not processed"},
+        "contrast_limits": (0, 1),
+        "metadata": {RESULT_KEY: str(result.path)},
+        **placement(result.geometry),
+    }
+    return unprocessed, meta, "image"
 
 
 def result_layers(result: Result, scan: Volume | None) -> list[LayerData]:
-    """Return a result as layer data, from below: its scan, its measures, its labels.
+    """Return a result as layer data, from below: its scan, its labels, its measures.
 
     Mutual information is shown (else the first measure), the other measures are hidden.
     """
     below = [] if scan is None else [volume_layer(scan)]
-    shown = "mutual_information" if "mutual_information" in result.measures else result.measures[0]
+    shown = first_measure(result)
     measures = [measure_layer(result, name, visible=name == shown) for name in result.measures]
-    labels = labels_layer(result.labels, result.geometry, name=f"{result.spec.name}: labels")
-    return [*below, *measures, labels]
+    return [*below, prediction_layer(result), *measures]

@@ -13,10 +13,18 @@ if TYPE_CHECKING:
 
 __all__ = ["open_electrode"]
 
+_CLASSES = ("pore", "particle", "binder")
+
 
 def open_electrode() -> list[LayerData]:
     """Return the electrode's CT scan, and below its eye symbol its true labels, hidden at first."""
     folder = sample_folder()
     truth = read_volume(folder / ELECTRODE_LABELS)
-    hidden = labels_layer(truth.data, truth.spec.geometry, name=truth.spec.name, visible=False)
+    hidden = labels_layer(
+        truth.data,
+        truth.spec.geometry,
+        name=truth.spec.name,
+        visible=False,
+        class_names=_CLASSES,
+    )
     return [volume_layer(read_volume(folder / ELECTRODE_CT)), hidden]

@@ -7,21 +7,45 @@ from pathlib import Path
 import napari
 from napari.layers import Layer
 
+from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.gui.main_widget import MainWidget
 from napari_bayesseg.gui.reader import read_layers
+from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.io.result_store import ResultStore, is_result_store
 
-__all__ = ["show_result"]
+__all__ = ["DOCK_NAME", "show"]
+
+DOCK_NAME = "Segment and review (BayesSeg)"
+"""As the menu calls the dock widget, so that the menu finds this one."""
 
 
-def show_result(path: Path) -> None:
-    """Open a result, or a scan, in a window and wait until it is closed.
+def show(path: Path, *, start: Path | None = None) -> None:
+    """Open a result with its review, or a scan to predict on, and wait until the window is closed.
+
+    Parameters
+    ----------
+    path : Path
+        Of a result store or a scan.
+    start : Path, optional
+        Mask to begin a review from; for a result only.
 
     Raises
     ------
     BayesSegError
-        If it can't be read; no window was opened then.
+        If something can't be read; no window was opened then.
     """
-    layers = [Layer.create(*layer) for layer in read_layers(path)]
+    is_result = is_result_store(path)
+    if is_result:
+        ResultStore.open(path)
+    elif start is not None:
+        raise SettingsError(f"{path.name}: is no result, and only a result has a review to start")
+    mask = None if start is None else read_volume(start)
+    layers = [] if is_result else [Layer.create(*layer) for layer in read_layers(path)]
     viewer = napari.Viewer(title=f"{path.name} - BayesSeg")
     for layer in layers:
         viewer.add_layer(layer)
+    widget = MainWidget(viewer)
+    viewer.window.add_dock_widget(widget, name=DOCK_NAME, area="right")
+    if is_result:
+        widget.show_result(path, start=mask)
     napari.run()

@@ -125,6 +125,16 @@ class Result:
             mask[plan.block(index).core.slices] = True
         return mask
 
+    def array(self, name: str) -> zarr.Array[Any]:
+        """Return ``"labels"``, ``"mean_probability"`` or a stored measure, lazily.
+
+        Raises
+        ------
+        StoreError
+            If it was not stored.
+        """
+        return self._store.array(name)
+
     def measure(self, name: str) -> zarr.Array[Any] | NDArray[np.float32]:
         """Return a measure ``(Z, Y, X)`` float32, NaN where not processed.
 

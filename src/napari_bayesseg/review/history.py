@@ -23,7 +23,7 @@ from napari_bayesseg.review.voxel_statuses import VoxelStatuses
 __all__ = ["OTHER_ACTIONS", "History"]
 
 # Rows that change no label: the beginning, another run of the result, other thresholds.
-OTHER_ACTIONS = ("begin", "run", "settings")
+OTHER_ACTIONS = ("begin", "run", "settings", "start")
 _LONGEST_PAUSE = 60.0  # seconds; longer gaps are breaks, not decisions
 
 

@@ -20,7 +20,7 @@ from napari_bayesseg.io.lock import LockHeldError, exclusive_lock
 from napari_bayesseg.io.provenance import making
 from napari_bayesseg.review.history import History
 from napari_bayesseg.review.journal import Journal, Row
-from napari_bayesseg.review.operations import RegionDecision
+from napari_bayesseg.review.operations import KINDS, RegionDecision
 from napari_bayesseg.review.other_run import (
     check_fit,
     find_conflicts,
@@ -84,11 +84,11 @@ def open_review(
     with ExitStack() as resources:
         read_only = read_only or not _take_lock(resources, folder, notices)
         journal = _open_journal(resources, folder, user, read_only)
-        rows = [] if journal is None else journal.rows()
+        rows: Sequence[Row] = [] if journal is None else journal.rows()
         if not rows:
             rows = _begin(result, folder, journal, start, read_only)
         elif start is not None:
-            _check_start(result, folder, rows[0], start)
+            rows = _begin_from(result, folder, journal, rows, start, read_only)
         check_fit(result, folder, rows)
         base, labels, has_start = _base(result, folder, rows)
         history = _replay(rows, labels)
@@ -195,19 +195,39 @@ def _begin(
     return [journal.append("begin", content)]
 
 
-def _check_start(result: Result, folder: Path, first: Row, start: Volume) -> None:
-    """Refuse another starting mask than the one that the review began from."""
+def _begin_from(
+    result: Result,
+    folder: Path,
+    journal: Journal | None,
+    rows: Sequence[Row],
+    start: Volume,
+    read_only: bool,
+) -> Sequence[Row]:
+    """Begin from a mask after all, if there is none yet and nothing was decided."""
     labels = checked_start(start, result.spec.shape, result.class_names, result.labels.dtype)
-    if labels_sha256(labels) != first.content.get("start_sha256"):
+    former = _start_sha256(rows)
+    if labels_sha256(labels) == former:
+        return rows
+    is_begun = former is not None or any(row.action in KINDS for row in rows)
+    if journal is None or read_only or is_begun:
         raise StoreError(
-            f"{folder}: this review did not begin from {start.spec.name}: open it without a "
-            "starting mask, or name another folder"
+            f"{folder}: this review did not begin from {start.spec.name}, and a review can begin "
+            "from a mask only before its first decision: open it without, or name another folder"
         )
+    sha256 = write_start(folder / START, labels)
+    journal.append("start", {"start_sha256": sha256, "start_name": start.spec.name})
+    return journal.rows()
+
+
+def _start_sha256(rows: Sequence[Row]) -> str | None:
+    """Return the hash of the mask that a review begins from; None: the predicted labels."""
+    named = [row.content for row in rows if row.action in ("begin", "start")]
+    return named[-1].get("start_sha256") if named else None
 
 
 def _base(result: Result, folder: Path, rows: Sequence[Row]) -> tuple[LazyArray, Labels, bool]:
     """Return what the review began from, lazily and as a new array, and whether it is a mask."""
-    sha256 = rows[0].content.get("start_sha256") if rows else None
+    sha256 = _start_sha256(rows)
     if sha256 is None:
         # Read whole once: a lost chunk of the lazy array would look like background.
         return result.labels, result.read("labels"), False

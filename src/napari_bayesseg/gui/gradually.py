@@ -1,0 +1,52 @@
+"""Slow steps on the window's thread, one by one, with the window alive in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from qtpy.QtCore import QObject, QTimer
+
+__all__ = ["Gradually"]
+
+_INTERVAL_MS = 120
+
+
+class Gradually(QObject):
+    """Runs steps from a timer: those that are wanted soon first, then the others."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._soon: list[Callable[[], object]] = []
+        self._later: list[Callable[[], object]] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(_INTERVAL_MS)
+        self._timer.timeout.connect(self._run_next)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether there are steps left."""
+        return bool(self._soon or self._later)
+
+    def start(
+        self, soon: Iterable[Callable[[], object]], later: Iterable[Callable[[], object]]
+    ) -> None:
+        """Take up new steps in place of those that are left."""
+        self._soon, self._later = list(soon), list(later)
+        self._timer.start()
+
+    def hurry(self) -> None:
+        """Run those that are wanted soon now."""
+        while self._soon:
+            self._soon.pop(0)()
+
+    def stop(self) -> None:
+        """Drop all steps that are left."""
+        self._soon, self._later = [], []
+        self._timer.stop()
+
+    def _run_next(self) -> None:
+        steps = self._soon or self._later
+        if steps:
+            steps.pop(0)()
+        if not self.is_active:
+            self._timer.stop()
