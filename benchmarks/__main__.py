@@ -9,7 +9,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import accuracy, coherence, exactness, memory, queue, real, sample, unseen, viewer
+from benchmarks import (
+    accuracy,
+    coherence,
+    exactness,
+    memory,
+    queue,
+    real,
+    sample,
+    tour,
+    unseen,
+    viewer,
+)
 from benchmarks.data import FOLDER_VARIABLE
 from benchmarks.machine import describe_machine
 from benchmarks.rows import Outcome, Row, write_outcomes
@@ -21,6 +32,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
     # Those that are timed come first: a processor that is warm and busy tells another time.
     "sample": sample.run,
     "viewer": viewer.run,
+    "tour": tour.run,
     "memory": memory.run,
     "exactness": exactness.run,
     "coherence": coherence.run,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ _DECISIONS = 30
 _UNDONE = 10
 _FRAME_SECONDS = 0.12
 _GIF_SIZE = (960, 600)
-_GIF_COLOURS = 96
+_GIF_COLOURS = 200
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Camera:
         """Write the animation."""
         if self.folder is None:
             return
-        palette = self.frames[-1].quantize(_GIF_COLOURS)
+        palette = _common(self.frames).quantize(_GIF_COLOURS, Image.Quantize.MEDIANCUT)
         images = [frame.quantize(palette=palette, dither=0) for frame in self.frames]
         images[0].save(
             self.folder / f"{name}.gif",
@@ -67,6 +68,16 @@ class Camera:
             loop=0,
             optimize=True,
         )
+
+
+def _common(frames: Sequence[Image.Image]) -> Image.Image:
+    """Return some frames one below the other: the colours of all."""
+    chosen = frames[:: max(1, len(frames) // 8)]
+    width, height = chosen[0].size
+    together = Image.new("RGB", (width, height * len(chosen)))
+    for number, frame in enumerate(chosen):
+        together.paste(frame, (0, number * height))
+    return together
 
 
 def run(quick: bool) -> list[Row]:

@@ -9,6 +9,7 @@ import pytest
 
 from napari_bayesseg.cli.commands import COMMANDS
 from napari_bayesseg.core.settings import InferenceSettings
+from napari_bayesseg.gui.actions import ACTIONS
 from napari_bayesseg.numerics.uncertainty import MEASURES
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,11 @@ def test_every_command_and_setting_is_in_the_reference() -> None:
     options = {name.replace("_", "-") for name in InferenceSettings.model_fields}
     named = set(re.findall(r"`--([a-z-]+)", text))
     assert options - named == {"percentiles"}  # a setting of the Python interface
+
+
+def test_every_key_is_in_the_reference() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert [a.key for a in ACTIONS if a.key and f"| {a.key_text} | {a.name} |" not in text] == []
 
 
 def test_every_measure_is_explained() -> None:

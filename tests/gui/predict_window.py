@@ -95,7 +95,7 @@ class PredictWindow:
         assert self.widget.session.prediction.is_running
 
     def wait_for_end(self) -> Outcome:
-        self.wait(lambda: self.outcomes)
+        self.wait(lambda: self.outcomes and not self.widget.layers.is_adding)
         return self.outcomes[-1]
 
 

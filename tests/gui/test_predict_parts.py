@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFileDialog
 
 from napari_bayesseg.core.geometry import Roi
@@ -189,6 +190,26 @@ class TestRunBox:
         assert box.cancel.isEnabled()
         box.show_progress(RunProgress(4, 4, 8, 8, 9.0, Block(3, Roi.whole((1, 1, 1)))))
         assert box.bar.value() == 32
+
+    def test_progress_draws_nothing_by_itself(self, box: RunBox, qtbot: QtBot) -> None:
+        """A bar that is drawn at once draws the whole window, also in the middle of a drawing."""
+        drawn = []
+
+        class Paints(QObject):
+            def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+                if event.type() == QEvent.Type.Paint:
+                    drawn.append(watched)
+                return False
+
+        paints = Paints()
+        box.show_started()
+        qtbot.wait(50)
+        box.bar.installEventFilter(paints)
+        drawn.clear()
+        for draws in range(1, 9):
+            box.show_progress(RunProgress(0, 4, draws, 8, 1.0))
+        assert drawn == []
+        qtbot.waitUntil(lambda: bool(drawn), timeout=2000)
 
 
 class TestOpenBox:

@@ -77,11 +77,10 @@ def test_a_run_tells_its_store_its_blocks_and_its_end(
     assert background.drain(TIMEOUT)
     assert heard.threads == {threading.get_ident()}
     assert heard["state_changed"] == ["starting", "running", "idle"]
-    assert [name for name in heard.names if name in ("opened", "estimated", "ended")] == [
-        "opened", "estimated", "ended",
+    assert [name for name in heard.names if name in ("opened", "ended")] == [
+        "opened", "ended",
     ]  # fmt: skip
     assert heard["opened"][0].path == request_.out
-    assert isinstance(heard["estimated"][0], RunEstimate)
     written = np.zeros(request_.scan.shape, int)
     for box in heard["block_written"]:
         written[box.slices] += 1

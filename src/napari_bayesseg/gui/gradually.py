@@ -8,18 +8,24 @@ from qtpy.QtCore import QObject, QTimer
 
 __all__ = ["Gradually"]
 
-_INTERVAL_MS = 120
+_SOON_MS = 60
 
 
 class Gradually(QObject):
-    """Runs steps from a timer: those that are wanted soon first, then the others."""
+    """Runs steps from a timer: those that are wanted soon first, then the others.
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    Parameters
+    ----------
+    later_ms : int
+        Milliseconds before each of the others.
+    """
+
+    def __init__(self, later_ms: int, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._later_ms = later_ms
         self._soon: list[Callable[[], object]] = []
         self._later: list[Callable[[], object]] = []
         self._timer = QTimer(self)
-        self._timer.setInterval(_INTERVAL_MS)
         self._timer.timeout.connect(self._run_next)
 
     @property
@@ -32,12 +38,14 @@ class Gradually(QObject):
     ) -> None:
         """Take up new steps in place of those that are left."""
         self._soon, self._later = list(soon), list(later)
-        self._timer.start()
+        self._timer.start(_SOON_MS)
 
     def hurry(self) -> None:
         """Run those that are wanted soon now."""
         while self._soon:
             self._soon.pop(0)()
+        if self._later:
+            self._timer.start(self._later_ms)
 
     def stop(self) -> None:
         """Drop all steps that are left."""
@@ -50,3 +58,5 @@ class Gradually(QObject):
             steps.pop(0)()
         if not self.is_active:
             self._timer.stop()
+        elif not self._soon:
+            self._timer.setInterval(self._later_ms)

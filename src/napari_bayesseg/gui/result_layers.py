@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ResultLayers"]
 
 _REFRESH_MS = 200
+_HIDDEN_MS = 700
 
 
 class ResultLayers(QObject):
@@ -49,11 +51,11 @@ class ResultLayers(QObject):
         self._shade = Shade(viewer)
         self._caches: list[ChunkCache] = []
         self._is_clearing = False
-        # A layer takes napari a tenth of a second.
-        self._steps = Gradually(self)
+        # A layer takes napari a tenth of a second; what isn't seen yet can wait for the blocks.
+        self._steps = Gradually(_HIDDEN_MS, self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_REFRESH_MS)
+        self._refreshed = 0.0
         self._timer.timeout.connect(self._refresh_now)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -164,7 +166,8 @@ class ResultLayers(QObject):
         for cache in self._caches:
             cache.forget(roi)
         if self._result is not None and not self._timer.isActive():
-            self._timer.start()
+            rested = 1e3 * (perf_counter() - self._refreshed)
+            self._timer.start(max(0, round(_REFRESH_MS - rested)))
 
     def clear(self) -> None:
         """Take all of these layers out of the viewer."""
@@ -268,6 +271,7 @@ class ResultLayers(QObject):
         result = self._result
         if result is None:
             return
+        self._refreshed = perf_counter()
         self._shade.update()
         for name, layer in self._heat_maps.items():
             if layer.visible:

@@ -36,8 +36,9 @@ class RunHooks:
     ----------
     opened : callable
         Receives the store's path once it exists; what is finished in it can be shown.
-    estimated : callable
-        Receives the :class:`RunEstimate` before the first block.
+    estimated : callable or None
+        Receives the :class:`RunEstimate` before the first block; None: nothing is estimated, which
+        saves timing this machine.
     progress : callable
         Receives a :class:`RunProgress` after each draw and block.
     should_stop : callable
@@ -45,7 +46,7 @@ class RunHooks:
     """
 
     opened: Callable[[Path], None] = lambda _: None
-    estimated: Callable[[RunEstimate], None] = lambda _: None
+    estimated: Callable[[RunEstimate], None] | None = None
     progress: Callable[[RunProgress], None] = lambda _: None
     should_stop: Callable[[], bool] = lambda: False
 
@@ -168,7 +169,8 @@ def run_job(
         missing = [block for block in plan.blocks(focus) if block.index not in finished]
         hooks.opened(out)
         if missing:
-            hooks.estimated(estimate_run(job.posterior, missing, layout, settings))
+            if hooks.estimated is not None:
+                hooks.estimated(estimate_run(job.posterior, missing, layout, settings))
             run_serially(
                 plan,
                 missing,

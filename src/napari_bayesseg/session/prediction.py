@@ -10,7 +10,6 @@ from psygnal import Signal
 
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.inference.estimate import RunEstimate
 from napari_bayesseg.inference.estimate_prediction import estimate_prediction
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.serial_runner import RunProgress
@@ -35,8 +34,7 @@ class Prediction:
     Signals, all emitted on the owner's thread:
 
     - ``opened(Result)``: the store exists; what is finished in it can be shown.
-    - ``estimated(RunEstimate)``: of the run, before its first block.
-    - ``progressed(RunProgress)``: at most ten a second besides those with a finished block.
+    - ``progressed(RunProgress)``: at most three a second besides those with a finished block.
     - ``block_written(Roi)``: voxels that were written.
     - ``ended(Outcome)``
     - ``estimate_ready(RunEstimate | str)``: the answer to :meth:`estimate`.
@@ -44,7 +42,6 @@ class Prediction:
     """
 
     opened = Signal(Result)
-    estimated = Signal(RunEstimate)
     progressed = Signal(RunProgress)
     block_written = Signal(Roi)
     ended = Signal(Outcome)
@@ -98,7 +95,7 @@ class Prediction:
             raise BayesSegError("a prediction is running: wait for it, or cancel it first")
         self._estimates.cancel()
         self._enter("starting")
-        listener = RunListener(self.opened.emit, self._estimated, self._progressed)
+        listener = RunListener(self.opened.emit, self._progressed)
         self._runs.start(
             partial(run_prediction, request, listener),
             done=self._ended,
@@ -134,12 +131,9 @@ class Prediction:
             self._state = state
             self.state_changed.emit(state)
 
-    def _estimated(self, estimate: RunEstimate) -> None:
+    def _progressed(self, now: RunProgress) -> None:
         if self._state == "starting":
             self._enter("running")
-        self.estimated.emit(estimate)
-
-    def _progressed(self, now: RunProgress) -> None:
         self.progressed.emit(now)
         if now.block is not None:
             self.block_written.emit(now.block.core)

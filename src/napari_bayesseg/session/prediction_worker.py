@@ -18,7 +18,6 @@ from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import LazyArray, Volume
-from napari_bayesseg.inference.estimate import RunEstimate
 from napari_bayesseg.inference.familiarity import unfamiliar_result
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.result import Result
@@ -29,7 +28,8 @@ from napari_bayesseg.session.job import Job, explain
 
 __all__ = ["Outcome", "PredictionRequest", "RunListener", "lower_priority", "run_prediction"]
 
-_SECONDS_BETWEEN_POSTS = 0.1
+# Where there is no graphics card, each change of a text draws the whole window again.
+_SECONDS_BETWEEN_POSTS = 0.3
 _NICENESS = 10
 
 
@@ -89,7 +89,6 @@ class RunListener:
     """Who hears of a run; called on the owner's thread."""
 
     opened: Callable[[Result], None]
-    estimated: Callable[[RunEstimate], None]
     progressed: Callable[[RunProgress], None]
 
 
@@ -114,7 +113,9 @@ def run_prediction(request: PredictionRequest, listener: RunListener, job: Job) 
             axes=request.axes,
             overwrite=request.overwrite,
             focus=request.focus,
-            hooks=RunHooks(hooks.opened, hooks.estimated, hooks.progress, job.should_stop),
+            hooks=RunHooks(
+                opened=hooks.opened, progress=hooks.progress, should_stop=job.should_stop
+            ),
         )
         result = _reopened(request.out, request.scan)
         return Outcome("done", "", result, unfamiliar_result(result))
@@ -158,10 +159,6 @@ class _Hooks:
     def opened(self, path: Path) -> None:
         self.result = result = _reopened(path, self._scan)
         self._job.post(lambda: self._listener.opened(result))
-        self._check()
-
-    def estimated(self, estimate: RunEstimate) -> None:
-        self._job.post(lambda: self._listener.estimated(estimate))
         self._check()
 
     def progress(self, now: RunProgress) -> None:
