@@ -241,3 +241,20 @@ def test_another_run_closes_the_review_of_the_first(predict_window: PredictWindo
     assert session.result.path.name == "second.zarr"
     names = [layer.name for layer in window.viewer.layers]
     assert len(names) == len(set(names))
+
+
+def test_layers_with_colour_bars_and_boxes_may_be_deleted_and_drawn_over(
+    predict_window: PredictWindow,
+) -> None:
+    """Each of these crashes a window of napari 0.9 on software OpenGL that draws nothing on top."""
+    window = predict_window
+    for _ in range(2):
+        heat = window.viewer.add_image(noise(seed=2), contrast_limits=(50.0, 150.0))
+        heat.colorbar.visible = True
+        window.tab.form.where.start_drawing()
+        rectangle = [[0, 2, 2], [0, 2, 9], [0, 9, 9], [0, 9, 2]]
+        window.viewer.layers["box to predict"].add_rectangles(np.array(rectangle))
+        window.qtbot.wait(100)
+        for layer in (heat, window.viewer.layers["box to predict"]):
+            window.viewer.layers.remove(layer)
+            window.qtbot.wait(100)

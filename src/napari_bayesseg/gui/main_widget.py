@@ -72,6 +72,9 @@ class MainWidget(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs)
         self.setMinimumWidth(_LEAST_WIDTH)
+        # Lengths are asked for again and again; and where a layer with a colour bar, or one of
+        # shapes, is deleted, napari 0.9 crashes software OpenGL unless something is drawn on top.
+        napari_viewer.canvas.overlays.scale_bar.visible = True
         self._connect()
 
     def show_result(self, path: Path, start: Volume | None = None) -> None:

@@ -45,7 +45,10 @@ class ProgressPanel(QWidget):
             f"{line.decided:,} of {line.regions:,} decided \u00b7 "
             f"{100 * line.resolved_share:.0f} % of the expected error resolved"
         )
+        # Qt draws a bar at once, and with it the whole window: drawn with everything else, soon.
+        self.bar.setUpdatesEnabled(False)
         self.bar.setValue(round(1000 * line.resolved_share))
+        self.bar.setUpdatesEnabled(True)
 
     def set_saved(self) -> None:
         """Say that everything up to now is on the disk."""
