@@ -13,8 +13,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.gui.actions import ACTIONS
 from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.io.writers import write_volume
 from napari_bayesseg.review.status import Status
 from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_window
 
@@ -249,6 +251,26 @@ def test_mask_and_decisions_are_saved_where_the_person_says(
     window.tab.progress.buttons["save_mask"].click()
     assert not window.desk.is_busy
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_review_begins_from_a_mask_before_its_first_decision_only(
+    window: ReviewWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    result = window.desk.result
+    mask = np.zeros(result.spec.shape, np.uint8)
+    mask[0] = 1
+    path = tmp_path / "by_hand.ome.tif"
+    write_volume(path, mask, result.geometry)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
+    before = window.desk
+    window.tab.control.begin_from_mask()
+    session = window.widget.session
+    window.qtbot.waitUntil(lambda: session.desk not in (None, before))
+    assert session.desk is not None
+    assert session.desk.review.has_start
+    np.testing.assert_array_equal(session.desk.review.labels(), mask)
+    with pytest.raises(SettingsError, match="before its first decision"):
+        window.tab.control.begin_from_mask()
 
 
 def test_deleted_layers_leave_the_review_whole_and_come_back(window: ReviewWindow) -> None:

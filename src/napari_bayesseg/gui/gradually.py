@@ -36,9 +36,14 @@ class Gradually(QObject):
     def start(
         self, soon: Iterable[Callable[[], object]], later: Iterable[Callable[[], object]]
     ) -> None:
-        """Take up new steps in place of those that are left."""
+        """Take up new steps in place of those that are left; :meth:`go` begins."""
+        self._timer.stop()
         self._soon, self._later = list(soon), list(later)
-        self._timer.start(_SOON_MS)
+
+    def go(self) -> None:
+        """Begin, where that has not happened yet."""
+        if self.is_active and not self._timer.isActive():
+            self._timer.start(_SOON_MS if self._soon else self._later_ms)
 
     def hurry(self) -> None:
         """Run those that are wanted soon now."""

@@ -81,7 +81,7 @@ class ResultLayers(QObject):
 
     @property
     def is_adding(self) -> bool:
-        """Whether layers are still being added, one by one."""
+        """Whether layers are still to be added."""
         return self._steps.is_active
 
     def heat_map(self, measure: str) -> Image | None:
@@ -100,7 +100,7 @@ class ResultLayers(QObject):
         scan_layer : Layer, optional
             What it was made from; stays, or becomes, the active layer.
         gradually : bool
-            Let the window live between two layers; hidden maps always come like that.
+            Let the window live between two layers, from the first block on.
         """
         if self._shows(result):
             self._result = result
@@ -121,6 +121,9 @@ class ResultLayers(QObject):
         self._steps.start(soon, [partial(self._add_hidden, name) for name in hidden])
         if not gradually:
             self._steps.hurry()
+        # Where there is nothing to be seen yet, the first block needs the processor more.
+        if not gradually or np.asarray(result.block_mask).any():
+            self._steps.go()
 
     def add_measure(self, name: str, values: LazyArray, *, visible: bool = False) -> Image:
         """Add a heat map whose values were computed after the run, such as an excess.
@@ -131,10 +134,6 @@ class ResultLayers(QObject):
             Of the measure; one that is shown already gets the new values.
         values : (Z, Y, X) float32
         visible : bool
-
-        Returns
-        -------
-        Image
 
         Raises
         ------
@@ -163,6 +162,7 @@ class ResultLayers(QObject):
             Box that was written; default all of it.
         """
         self._written = roi
+        self._steps.go()
         for cache in self._caches:
             cache.forget(roi)
         if self._result is not None and not self._timer.isActive():
@@ -256,7 +256,6 @@ class ResultLayers(QObject):
         self._select(active)
 
     def _select(self, layer: Layer | None) -> None:
-        """Make a layer active, if it is still there."""
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.selection.active = layer
 
