@@ -263,6 +263,7 @@ class ResultLayers(QObject):
         """Give a map that is seen its colour bar (slow to make) and its contrast."""
         layer = self._heat_maps.get(name)
         if layer is not None and layer.visible:
+            layer.colorbar.position = "bottom_left"  # the line of text is above
             layer.colorbar.visible = True  # goes and comes with the layer from now on
             self._stretch(name)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import napari
 from napari.layers import Layer
+from qtpy.QtWidgets import QApplication
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.gui.main_widget import MainWidget
@@ -14,6 +15,8 @@ from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.io.result_store import ResultStore, is_result_store
 
 __all__ = ["DOCK_NAME", "show"]
+
+_SIZE = (1400, 900)
 
 DOCK_NAME = "Segment and review (BayesSeg)"
 """As the menu calls the dock widget, so that the menu finds this one."""
@@ -42,6 +45,7 @@ def show(path: Path, *, start: Path | None = None) -> None:
     mask = None if start is None else read_volume(start)
     layers = [] if is_result else [Layer.create(*layer) for layer in read_layers(path)]
     viewer = napari.Viewer(title=f"{path.name} - BayesSeg")
+    _enlarge(viewer)
     for layer in layers:
         viewer.add_layer(layer)
     widget = MainWidget(viewer)
@@ -49,3 +53,11 @@ def show(path: Path, *, start: Path | None = None) -> None:
     if is_result:
         widget.show_result(path, start=mask)
     napari.run()
+
+
+def _enlarge(viewer: napari.Viewer) -> None:
+    """Make room for canvas and dock, as far as the screen has it; never smaller than it was."""
+    _, _, width, height = viewer.window.geometry()
+    screen = QApplication.primaryScreen().availableSize()
+    wanted = (min(_SIZE[0], screen.width()), min(_SIZE[1], screen.height()))
+    viewer.window.resize(max(width, wanted[0]), max(height, wanted[1]))
