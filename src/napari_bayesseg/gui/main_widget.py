@@ -159,7 +159,8 @@ class MainWidget(QWidget):
         self.layers.show(result, self.predict_tab.form.scan_layer, gradually=True)
 
     def _on_ended(self, outcome: Outcome) -> None:
-        self.layers.refresh()
+        if self.layers.result is not None:  # whatever of it was not added yet comes now
+            self.layers.show(self.layers.result, self.predict_tab.form.scan_layer)
         if outcome.kind == "done" and outcome.result is not None:
             # A warning should be read before the first region is flown to.
             self._stay = bool(outcome.unfamiliar)
