@@ -15,11 +15,20 @@ from napari_bayesseg.session.session import Session
 from tests.models import write_model
 from tests.session.places import begin_review, write_places
 
+_BEFORE: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _threads_before() -> None:
+    """Remember what other tests and libraries have under way."""
+    _BEFORE.clear()
+    _BEFORE.update(threading.enumerate())
+
 
 def our_threads() -> list[str]:
-    """Names of the threads under way, but the main one and those that zarr keeps for itself."""
-    names = [thread.name for thread in threading.enumerate()]
-    return [name for name in names if not name.startswith(("MainThread", "asyncio", "zarr"))]
+    """Names of the threads begun in this test, but those that zarr keeps for itself."""
+    names = [thread.name for thread in threading.enumerate() if thread not in _BEFORE]
+    return [name for name in names if not name.startswith(("asyncio", "zarr"))]
 
 
 @pytest.fixture
