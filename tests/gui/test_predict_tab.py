@@ -311,8 +311,7 @@ def test_two_viewers_work_at_once(
     small_model: Path,
     tmp_path: Path,
 ) -> None:
-    # Not drawn: two canvases of napari's at once fail now and then in software OpenGL.
-    viewer = make_napari_viewer(show=False)
+    viewer = make_napari_viewer(show=True)
     viewer.add_image(noise(seed=1), name="other")
     second = open_predict_window(viewer, qtbot, small_model, tmp_path / "other.zarr")
     windows = (predict_window, second)
