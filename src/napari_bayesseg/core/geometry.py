@@ -151,6 +151,18 @@ class Roi:
         stop = tuple(min(a, b) for a, b in zip(self.stop, other.stop, strict=True))
         return Roi((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
+    def union(self, other: Roi) -> Roi:
+        """Return the smallest box that holds both."""
+        start = tuple(min(a, b) for a, b in zip(self.start, other.start, strict=True))
+        stop = tuple(max(a, b) for a, b in zip(self.stop, other.stop, strict=True))
+        return Roi((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+    def grown(self, margin: Index3) -> Roi:
+        """Return the box with `margin` more voxels on both sides; it may leave the volume."""
+        start = tuple(a - m for a, m in zip(self.start, margin, strict=True))
+        stop = tuple(b + m for b, m in zip(self.stop, margin, strict=True))
+        return Roi((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
     def relative_to(self, origin: Index3) -> Roi:
         """Return the same box with indices counted from `origin`."""
         start = tuple(a - b for a, b in zip(self.start, origin, strict=True))

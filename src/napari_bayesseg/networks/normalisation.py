@@ -55,7 +55,11 @@ class GroupNorm(nn.Module):
         self.mean += (per_group.mean(1) - self.mean) / self.count
         self.second_moment += (per_group.square().mean(1) - self.second_moment) / self.count
 
-    def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """Return what population statistics come down to: y = x * scale + shift.
+
+        Both are ``(1, C, 1, 1, 1)``.
+        """
         variance = (self.second_moment - self.mean.square()).clamp_min(0.0)  # rounding
         scale = self.weight.reshape(self.groups, -1) * torch.rsqrt(variance + self.eps)[:, None]
         shift = self.bias.reshape(self.groups, -1) - self.mean[:, None] * scale
@@ -64,7 +68,7 @@ class GroupNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``(N, C, Z, Y, X)``; in inference mode population statistics overwrite `x`."""
         if self.statistics == "population":
-            scale, shift = self._scale_and_shift()
+            scale, shift = self.scale_and_shift()
             # Prediction lives on memory bandwidth, and its inputs are fresh from a convolution.
             out = x if torch.is_inference_mode_enabled() else None
             return torch.addcmul(shift, x, scale, out=out)

@@ -18,7 +18,15 @@ from torch.nn import functional
 
 from napari_bayesseg.core.geometry import Index3, Roi
 
-__all__ = ["Patch", "Window", "convolve", "max_pool", "needed_by_convolution", "upsample"]
+__all__ = [
+    "Patch",
+    "Window",
+    "convolve",
+    "max_pool",
+    "needed_by_convolution",
+    "upsample",
+    "with_border",
+]
 
 
 def _triple(values: list[int]) -> Index3:
@@ -107,6 +115,23 @@ def needed_by_convolution(need: Window, kernel: Index3) -> Window:
     return need.grown(*_same_padding(kernel))
 
 
+def with_border(patch: Patch, kernel: Index3, need: Window) -> tuple[Tensor, list[int]]:
+    """Return what a kernel reaches from `need`, and the padding of zeros that is still missing.
+
+    A convolution pads evenly by itself; what is left over is added here, by a copy.
+    """
+    low, high = _same_padding(kernel)
+    source = need.grown(low, high)
+    data = patch.cropped(source).data
+    before = [p - (a - b) for p, a, b in zip(low, need.roi.start, source.roi.start, strict=True)]
+    after = [p - (b - a) for p, a, b in zip(high, need.roi.stop, source.roi.stop, strict=True)]
+    even = [min(a, b) for a, b in zip(before, after, strict=True)]
+    uneven = [(a - e, b - e) for a, b, e in zip(before, after, even, strict=True)]
+    if any(a or b for a, b in uneven):
+        data = functional.pad(data, [n for pair in reversed(uneven) for n in pair])
+    return data, even
+
+
 def convolve(patch: Patch, weight: Tensor, bias: Tensor | None, need: Window) -> Patch:
     """Cross-correlate with zero padding at the volume's border, for the voxels of `need` only.
 
@@ -119,16 +144,8 @@ def convolve(patch: Patch, weight: Tensor, bias: Tensor | None, need: Window) ->
     need : Window
         Output voxels wanted, at the level of `patch`.
     """
-    low, high = _same_padding(tuple(weight.shape[2:]))
-    source = need.grown(low, high)
-    data = patch.cropped(source).data
-    before = [p - (a - b) for p, a, b in zip(low, need.roi.start, source.roi.start, strict=True)]
-    after = [p - (b - a) for p, a, b in zip(high, need.roi.stop, source.roi.stop, strict=True)]
-    # The convolution pads evenly by itself; only what is left over needs a copy.
-    even = [min(a, b) for a, b in zip(before, after, strict=True)]
-    uneven = [(a - e, b - e) for a, b, e in zip(before, after, even, strict=True)]
-    if any(a or b for a, b in uneven):
-        data = functional.pad(data, [n for pair in reversed(uneven) for n in pair])
+    kz, ky, kx = weight.shape[2:]
+    data, even = with_border(patch, (kz, ky, kx), need)
     if not torch.is_grad_enabled() and data.device.type == "cpu" and data.dtype == torch.float32:
         # The dispatcher sends small single-example convolutions to a slow path; oneDNN is called
         # directly, which differs from that path by rounding only.

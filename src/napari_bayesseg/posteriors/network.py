@@ -119,25 +119,35 @@ class NetworkPosterior:
         """One a processor thread; on a GPU one draw fills the device."""
         return torch.get_num_threads() if self.device.type == "cpu" else 1
 
-    def _windows(self, core: Roi, shape: Index3) -> VNetWindows:
+    def windows(self, core: Roi, shape: Index3) -> VNetWindows:
+        """Return which voxels each level computes for an output box of a scan of `shape`."""
         return vnet_windows(self.network.spec, core, padded_shape(shape, self.stride))
+
+    def warm_up(self) -> None:
+        """Do nothing: torch compiles nothing."""
+
+    def read_roi(self, core: Roi, shape: Index3) -> Roi:
+        """Return core and halo: the box of the padded scan that a block reads."""
+        return self.windows(core, shape).read.roi
 
     @torch.inference_mode()
     def prepare(self, core: Roi, shape: Index3, read: ScanReader) -> Features:
         """Read core and halo, and run the encoder."""
-        windows = self._windows(core, shape)
+        windows = self.windows(core, shape)
         image = torch.from_numpy(read(windows.read.roi))[None, None]
         patch = Patch(image.to(self.device, self.dtype), windows.read)
         return Features(self.network.encode(patch, windows), windows)
 
     def draw(self, index: int, *, seed: int) -> NetworkDraw:
         """Realise every random layer from the key (seed, index, layer name)."""
-        realisations = {
+        return NetworkDraw(self.network, self._realise(index, seed))
+
+    def _realise(self, index: int, seed: int) -> dict[str, Tensor]:
+        return {
             layer.name: layer.realise(keyed_generator(seed, index, layer.name))
             for layer in self._layers
         }
-        return NetworkDraw(self.network, realisations)
 
     def cost(self, core: Roi, shape: Index3) -> VNetCost:
         """Return memory and operations of a block."""
-        return vnet_cost(self.network.spec, self._windows(core, shape), self.dtype.itemsize)
+        return vnet_cost(self.network.spec, self.windows(core, shape), self.dtype.itemsize)

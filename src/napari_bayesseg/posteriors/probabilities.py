@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import FormatError, SettingsError
@@ -22,6 +23,7 @@ class _ReadingCost(NamedTuple):
     member_bytes: int
     fixed_operations: float = 0.0
     draw_operations: float = 0.0
+    heap_factor: float = 2.0
 
     def peak_bytes(self, parallel_draws: int) -> int:
         return parallel_draws * self.member_bytes
@@ -69,6 +71,18 @@ class ProbabilityPosterior:
     def parallel_draws(self) -> int:
         """Members are read one after the other."""
         return 1
+
+    @property
+    def device(self) -> torch.device:
+        """Files are read by the processor."""
+        return torch.device("cpu")
+
+    def warm_up(self) -> None:
+        """Do nothing: nothing is compiled."""
+
+    def read_roi(self, core: Roi, shape: Index3) -> Roi:
+        """Return an empty box: the scan itself isn't read."""
+        return Roi(core.start, core.start)
 
     def prepare(self, core: Roi, shape: Index3, read: ScanReader) -> Roi:
         """Nothing is shared between members but the box."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
@@ -21,6 +22,11 @@ class BlockCost(Protocol):
 
     def peak_bytes(self, parallel_draws: int) -> int:
         """Return the largest memory of tensors alive at a time, without the buffer of draws."""
+        ...
+
+    @property
+    def heap_factor(self) -> float:
+        """How much larger the heap gets than what is alive at a time."""
         ...
 
     @property
@@ -63,8 +69,24 @@ class Posterior(Protocol):
         """How many draws are best computed at a time."""
         ...
 
+    @property
+    def device(self) -> torch.device:
+        """Where draws are computed."""
+        ...
+
+    def warm_up(self) -> None:
+        """Compile what the first block would wait for."""
+        ...
+
+    def read_roi(self, core: Roi, shape: Index3) -> Roi:
+        """Return the box of the padded scan that :meth:`prepare` will read; may be empty."""
+        ...
+
     def prepare(self, core: Roi, shape: Index3, read: ScanReader) -> Any:
-        """Run the deterministic part for the output box `core` of a scan of `shape`."""
+        """Run the deterministic part for the output box `core` of a scan of `shape`.
+
+        Any box inside the scan will do; it need not be aligned to the stride.
+        """
         ...
 
     def draw(self, index: int, *, seed: int) -> Draw:

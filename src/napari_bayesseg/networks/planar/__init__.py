@@ -1,0 +1,1 @@
+"""The V-Net on compiled convolutions over flat planes."""

@@ -1,0 +1,1 @@
+"""Compiled convolutions over flat planes."""
