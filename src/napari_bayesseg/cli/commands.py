@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from napari_bayesseg.cli.convert import convert
 from napari_bayesseg.cli.demo import demo
 from napari_bayesseg.cli.doctor import doctor
 from napari_bayesseg.cli.export import export
@@ -26,5 +27,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": export,
     "view": view,
     "train": train,
+    "convert": convert,
     "doctor": doctor,
 }

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -20,6 +29,8 @@ from torch import nn
 
 from napari_bayesseg.core.errors import CheckpointError
 from napari_bayesseg.io.atomic import replace_atomically
+from napari_bayesseg.networks.foreign.build import UnfilledWeights, build_foreign
+from napari_bayesseg.networks.foreign.spec import ForeignSpec
 from napari_bayesseg.networks.spec import VNetSpec
 from napari_bayesseg.networks.vnet3d import VNet
 
@@ -28,8 +39,12 @@ __all__ = [
     "MODEL_NAME_PATTERN",
     "WEIGHTS_NAME",
     "ModelCard",
+    "NetworkSpec",
     "Normalisation",
+    "Spacing",
+    "check_names",
     "load_card",
+    "load_foreign",
     "load_network",
     "save_model",
 ]
@@ -38,6 +53,21 @@ CARD_NAME = "model.json"
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 WEIGHTS_NAME = "weights.safetensors"
 _CARD_BYTES_LIMIT = 4 * 2**20
+_OURS, _FOREIGN = "vnet3d", "foreign"
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def _kind_of_network(value: Any) -> str:
+    """Choose by the network's name; a card without one describes ours."""
+    name = value.get("network") if isinstance(value, dict) else getattr(value, "network", None)
+    return _FOREIGN if isinstance(name, str) and name.startswith("monai.") else _OURS
+
+
+NetworkSpec = Annotated[
+    Annotated[VNetSpec, Tag(_OURS)] | Annotated[ForeignSpec, Tag(_FOREIGN)],
+    Discriminator(_kind_of_network),
+]
 
 
 class _Frozen(BaseModel):
@@ -65,7 +95,7 @@ class ModelCard(_Frozen):
     name: str = Field(pattern=MODEL_NAME_PATTERN, description="Short name")
     title: str = Field("", description="One line for people")
     method: Literal["bcnn", "mc-dropout"] = Field(description="What a posterior draw is")
-    network: VNetSpec = Field(description="From which the network is built")
+    network: NetworkSpec = Field(description="From which the network is built")
     class_names: tuple[str, ...] = Field(description="In the order of the label values, from 0")
     normalisation: Normalisation = Normalisation()
     spacing: Spacing | None = Field(None, description="Of the training scans")
@@ -85,10 +115,14 @@ class ModelCard(_Frozen):
                 f"class_names must name {self.network.num_probabilities} classes; "
                 f"got {list(self.class_names)}"
             )
-        if self.method == "bcnn" and self.network.decoder != "variational":
+        ours = self.network if isinstance(self.network, VNetSpec) else None
+        if self.method == "bcnn" and (ours is None or ours.decoder != "variational"):
             raise ValueError("bcnn needs a network with variational layers; this one has none")
-        if self.method == "mc-dropout" and (
-            self.network.decoder != "dropout" or self.network.dropout_rate == 0.0
+        # Whether a foreign network has dropout is known when it is built.
+        if (
+            self.method == "mc-dropout"
+            and ours is not None
+            and (ours.decoder != "dropout" or ours.dropout_rate == 0.0)
         ):
             raise ValueError(
                 "mc-dropout needs a network with dropout at a rate above 0; this one has none, "
@@ -117,7 +151,8 @@ def load_card(folder: Path) -> ModelCard:
         raise CheckpointError(f"{path}: not JSON ({error})") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "card"
+        where = ".".join(str(part) for part in first["loc"] if part not in (_OURS, _FOREIGN))
+        where = where or "card"
         raise CheckpointError(f"{path}: {where}: {first['msg']}") from None
 
 
@@ -139,19 +174,40 @@ def _refuse_pickles(folder: Path) -> None:
 
 
 def load_network(folder: Path, card: ModelCard) -> VNet:
-    """Build the network of a card and fill in its weights, in evaluation mode.
+    """Build the network of a card of ours and fill in its weights, in evaluation mode.
 
     Raises
     ------
     CheckpointError
-        If the weights are missing, damaged, of other names or shapes, or not finite.
+        If the weights are missing, damaged, of other names or shapes, or not finite, or the card
+        describes a network of another library.
     """
+    spec = card.network
+    if not isinstance(spec, VNetSpec):
+        raise CheckpointError(f"{folder}: {spec.network} is no network of this package")
+    return _filled(folder, card, lambda: VNet(spec))
+
+
+def load_foreign(folder: Path, card: ModelCard) -> nn.Module:
+    """Build the network of a card of another library and fill in its weights.
+
+    Raises
+    ------
+    CheckpointError
+        As :func:`load_network`, and if that library is missing or refuses the arguments.
+    """
+    spec = card.network
+    if isinstance(spec, VNetSpec):
+        raise CheckpointError(f"{folder}: {spec.network} is no network of another library")
+    return _filled(folder, card, lambda: build_foreign(spec))
+
+
+def _filled(folder: Path, card: ModelCard, build: Callable[[], Network]) -> Network:
     path = folder / WEIGHTS_NAME
     if not path.is_file():
         raise CheckpointError(f"{folder}: {WEIGHTS_NAME} is missing")
-    with torch.device("meta"):  # costs nothing, whatever size the card claims
-        network = VNet(card.network)
-    expected = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+    with torch.device("meta"), UnfilledWeights():  # costs nothing, whatever size the card claims
+        expected = {name: tuple(t.shape) for name, t in build().state_dict().items()}
     limit = 4 * sum(torch.Size(shape).numel() for shape in expected.values()) + _CARD_BYTES_LIMIT
     if path.stat().st_size > limit:
         raise CheckpointError(f"{path}: larger than the network that {CARD_NAME} describes")
@@ -161,26 +217,35 @@ def load_network(folder: Path, card: ModelCard) -> VNet:
     try:
         with safe_open(path, framework="pt") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        _check_names(path, expected, found)
+        check_names(path, f"the network of {CARD_NAME}", expected, found)
         tensors = load_tensors(content)
     except SafetensorError as error:
         raise CheckpointError(f"{path}: not a safetensors file ({error})") from None
     bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if bad:
         raise CheckpointError(f"{path}: {bad[0]} holds NaN or infinity")
-    network = VNet(card.network)
+    network = build()
     network.load_state_dict(tensors)
     return network.eval()
 
 
-def _check_names(
-    path: Path, expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]
+def check_names(
+    path: Path,
+    network: str,
+    expected: dict[str, tuple[int, ...]],
+    found: dict[str, tuple[int, ...]],
 ) -> None:
+    """Refuse tensors of other names or shapes than a network has.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first few that are missing and unexpected, or the first of another shape.
+    """
     missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
     if missing or extra:
         raise CheckpointError(
-            f"{path}: does not fit the network of {CARD_NAME}: "
-            f"missing {missing[:3]}, unexpected {extra[:3]}"
+            f"{path}: does not fit {network}: missing {missing[:3]}, unexpected {extra[:3]}"
         )
     for name, shape in expected.items():
         if found[name] != shape:
@@ -190,7 +255,11 @@ def _check_names(
 def save_model(folder: Path, card: ModelCard, network: nn.Module) -> ModelCard:
     """Write a model folder; returns the card with the hash of the weights filled in."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    # Each for itself: two names of one tensor can't be told apart in the file.
+    tensors = {
+        name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, t in network.state_dict().items()
+    }
     content = save_tensors(tensors)
     card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
     with replace_atomically(folder / WEIGHTS_NAME) as temporary:

@@ -1,0 +1,101 @@
+"""A state dict made elsewhere becomes a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from napari_bayesseg.core.errors import CheckpointError, SettingsError
+from napari_bayesseg.core.settings import validation_message
+from napari_bayesseg.networks.checkpoint import ModelCard, check_names, save_model
+from napari_bayesseg.networks.foreign.build import build_foreign
+from napari_bayesseg.networks.foreign.engine import make_engine
+from napari_bayesseg.networks.foreign.spec import ForeignSpec
+from napari_bayesseg.networks.foreign.state_dict import read_state_dict
+from napari_bayesseg.networks.spec import VNetSpec
+from napari_bayesseg.networks.vnet3d import VNet
+
+__all__ = ["convert_model", "describe_network"]
+
+
+def describe_network(
+    network: str, num_classes: int, arguments: dict[str, Any], in_channels: int = 1
+) -> VNetSpec | ForeignSpec:
+    """Return the specification of a network by name.
+
+    Raises
+    ------
+    SettingsError
+        If name or arguments are wrong; a foreign constructor is asked when the network is built.
+    """
+    shared = {"network": network, "num_classes": num_classes, "in_channels": in_channels}
+    try:
+        if network == "vnet3d":
+            return VNetSpec.model_validate({**arguments, **shared})
+        return ForeignSpec.model_validate({**shared, "arguments": arguments})
+    except ValidationError as error:
+        raise SettingsError(validation_message(error)) from None
+
+
+def convert_model(
+    path: Path, out: Path, spec: VNetSpec | ForeignSpec, card: dict[str, Any]
+) -> ModelCard:
+    """Write a model folder from a state dict.
+
+    Parameters
+    ----------
+    path : Path
+        The state dict, see :func:`read_state_dict`.
+    out : Path
+        Model folder to write.
+    spec : VNetSpec or ForeignSpec
+    card : dict
+        Further entries of the card, ``class_names`` at least.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    FormatError, SettingsError, CheckpointError
+        If the file can't be read, the card is incomplete, the weights don't fit the network, or
+        the network has nothing random in it.
+    """
+    network: nn.Module = VNet(spec) if isinstance(spec, VNetSpec) else build_foreign(spec)
+    bayesian = isinstance(spec, VNetSpec) and spec.decoder == "variational"
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    entries = {
+        "method": "bcnn" if bayesian else "mc-dropout",
+        "network": spec,
+        "training": {"parameters": parameters, "converted_from": path.name},
+        **card,
+    }
+    try:
+        model = ModelCard.model_validate(entries)
+    except ValidationError as error:
+        raise SettingsError(validation_message(error)) from None
+    network.load_state_dict(_fitting(path, spec.network, network, read_state_dict(path)))
+    if isinstance(spec, ForeignSpec):
+        make_engine(network, spec.in_channels)  # refuses what could not be predicted with
+    return save_model(out, model, network)
+
+
+def _fitting(
+    path: Path, name: str, network: nn.Module, tensors: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    expected = network.state_dict()
+    check_names(
+        path,
+        f"{name} with these arguments",
+        {name: tuple(tensor.shape) for name, tensor in expected.items()},
+        {name: tuple(tensor.shape) for name, tensor in tensors.items()},
+    )
+    for key, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: {key} holds NaN or infinity")
+    return {key: tensor.to(expected[key].dtype) for key, tensor in tensors.items()}
