@@ -29,6 +29,7 @@ def write_result(
     class_names: Sequence[str] | None = None,
     roi: str | None = None,
     source: Path | None = None,
+    store_dtype: str = "float32",
 ) -> Result:
     """Write a result of one block; labels are the classes with the largest probability."""
     shape = mean_probability.shape[1:]
@@ -37,7 +38,9 @@ def write_result(
     box = Roi.parse(roi, shape) if roi else Roi.whole(shape)
     plan = BlockPlan(shape, box, shape)
     units = {name: MEASURES[name].unit for name in measures}
-    layout = StoreLayout(shape, shape, plan.grid, geometry, tuple(names), units)
+    layout = StoreLayout(
+        shape, shape, plan.grid, geometry, tuple(names), units, store_dtype=store_dtype
+    )
     record = {
         "run_id": "0123456789abcdef" * 4,
         "scan": scan_record(VolumeSpec(shape, "uint16", geometry, "made", source), "f" * 64),

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_bayesseg.gui.heat import HeatContrast, heat_colours
+from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.gui.heat import HeatContrast, heat_colours, sampled_blocks
+from napari_bayesseg.inference.plan import BlockPlan
 
 
 def heat_map() -> Image:
@@ -48,3 +52,10 @@ def test_limits_set_by_somebody_else_are_kept() -> None:
     layer.contrast_limits = (0.1, 0.2)
     contrast.include(np.full(10, 0.6))
     assert layer.contrast_limits == [0.1, 0.2]
+
+
+def test_blocks_that_were_left_out_are_not_sampled() -> None:
+    plan = BlockPlan((4, 4, 40), Roi.whole((4, 4, 40)), (4, 4, 4))
+    mask = np.array([2, 0, 2, 1, 2, 2, 1, 2, 0, 2])
+    result = SimpleNamespace(plan=plan, block_mask=mask.reshape(plan.grid))
+    assert sampled_blocks(result) == [plan.block(3).core, plan.block(6).core]

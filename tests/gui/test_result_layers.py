@@ -18,6 +18,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.inference.predict import RunHooks, predict
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.serial_runner import Cancelled
+from napari_bayesseg.io.pyramid import build_pyramid
 from napari_bayesseg.io.result_store import ResultStore
 from tests.gui.predict_window import NUM_BLOCKS, SHAPE, noise
 from tests.results import write_result
@@ -345,3 +346,44 @@ def test_a_flat_result_is_shown_on_its_flat_scan(
     assert heat is not None
     np.testing.assert_allclose(heat.data_to_world((0, 3, 4))[1:], flat.data_to_world((3, 4)))
     np.testing.assert_allclose(drawn(heat), values["expected_error"][0], rtol=1e-6)
+
+
+def with_levels(path: Path) -> Result:
+    rng = np.random.default_rng(0)
+    probability = rng.dirichlet(np.ones(2), (3, 70, 300)).transpose(3, 0, 1, 2)
+    values = rng.random((3, 70, 300)) * np.linspace(0, 0.6, 300)
+    measures = {name: values * part for name, part in zip(MEASURES, (1.0, 0.5), strict=True)}
+    write_result(path, probability, measures)
+    build_pyramid(ResultStore.open(path, mode="r+"))
+    return Result(ResultStore.open(path))
+
+
+def test_maps_of_a_large_result_are_read_from_its_coarser_levels(
+    tmp_path: Path, layers: ResultLayers, viewer: napari.Viewer
+) -> None:
+    result = with_levels(tmp_path / "r.zarr")
+    show(layers, result)
+    stored = result.levels("mutual_information")
+    heat = layers.heat_map("mutual_information")
+    assert heat is not None
+    assert heat.multiscale
+    assert [level.shape for level in heat.data] == [level.shape for level in stored]
+    assert layers.labels is not None
+    assert not layers.labels.multiscale
+    for number, level in enumerate(stored):
+        np.testing.assert_array_equal(np.asarray(heat.data[number]), level)
+    for index in [(0, 0, 0), (2, 69, 299)]:
+        np.testing.assert_allclose(
+            heat.data_to_world(index), layers.labels.data_to_world(index), atol=1e-9
+        )
+    values = np.asarray(stored[0])
+    assert np.percentile(values, 95) < heat.contrast_limits[1] <= values.max()
+    viewer.dims.ndisplay = 3
+    np.testing.assert_array_equal(drawn(heat), stored[-1])
+    viewer.dims.ndisplay = 2
+    layers.refresh()
+    changed = layers.add_measure("mutual_information", values + 1)
+    assert changed is heat
+    np.testing.assert_array_equal(np.asarray(heat.data[0]), values + 1)
+    layers.clear()
+    assert len(viewer.layers) == 0

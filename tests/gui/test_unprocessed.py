@@ -35,7 +35,7 @@ def test_it_follows_the_mask_until_nothing_is_left() -> None:
     view.update(np.array([1, 0]))
     assert (view.num_finished, view.is_empty) == (1, False)
     assert np.asarray(view).sum() == 5 * 9 * 3
-    view.update(np.ones(2))
+    view.update(np.array([2, 1]))  # one that was left out is finished too
     assert view.is_empty
 
 

@@ -96,3 +96,13 @@ def test_a_failed_drop_leaves_the_old_ledger(
     with pytest.raises(OSError, match="No space"):
         ledger.drop({0})
     assert ledger.path.read_bytes() == before
+
+
+def test_a_block_that_was_left_out_says_so_and_others_stay_as_they_were(ledger: Ledger) -> None:
+    ledger.append(0, "x", "cpu")
+    ledger.append(1, "y", "cpu", skipped=True)
+    lines = ledger.path.read_text().splitlines()
+    assert lines[0] == f'{{"device": "cpu", "index": 0, "run_id": "{RUN}", "sha256": "x"}}'
+    assert json.loads(lines[1])["skipped"] is True
+    ledger.drop({9})
+    assert [row.skipped for row in ledger.rows().values()] == [False, True]

@@ -22,7 +22,12 @@ SETTINGS = RegionSettings("mutual_information", 0.2, 0.5)
 
 
 def write_random_result(
-    path: Path, seed: int = 0, shape=SHAPE, classes=CLASSES, roi: str | None = None
+    path: Path,
+    seed: int = 0,
+    shape=SHAPE,
+    classes=CLASSES,
+    roi: str | None = None,
+    store_dtype: str = "float32",
 ) -> Result:
     """Labels in rough blobs, so that the three most probable classes vary from place to place."""
     rng = np.random.default_rng(seed)
@@ -34,7 +39,9 @@ def write_random_result(
         "mutual_information": rng.random(shape) * 0.3,
         "expected_error": 1 - probability.max(0),
     }
-    return write_result(path, probability, measures, class_names=classes, roi=roi)
+    return write_result(
+        path, probability, measures, class_names=classes, roi=roi, store_dtype=store_dtype
+    )
 
 
 def blocks(shape=SHAPE, size=(3, 8, 9), step=(5, 14, 16), offset=(1, 2, 3)) -> np.ndarray:

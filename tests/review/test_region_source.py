@@ -15,7 +15,8 @@ from napari_bayesseg.review import region_source
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_source import RegionSource
 from napari_bayesseg.review.region_table import RegionTable, find_result_regions
-from tests.review.cases import SHAPE, write_random_result
+from tests.results import write_result
+from tests.review.cases import CLASSES, SHAPE, write_random_result
 
 
 @pytest.fixture
@@ -150,3 +151,38 @@ def test_threads_may_search_at_the_same_time(result: Result) -> None:
         thread.join()
     for threshold, expected in zip(thresholds, alone, strict=True):
         assert same(found[threshold], expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16"])
+@pytest.mark.parametrize("measure", ["mutual_information", "mutual_information_excess"])
+def test_regions_of_maps_in_fewer_bits_are_those_of_their_values(
+    tmp_path: Path, dtype: str, measure: str
+) -> None:
+    few = write_random_result(tmp_path / "few.zarr", roi="0:5,0:70,0:110", store_dtype=dtype)
+    maps = {name: few.read(name) for name in few.measures}
+    assert not np.array_equal(
+        maps["mutual_information"],
+        write_random_result(tmp_path / "full.zarr").read("mutual_information"),
+    )
+    # The labels are those of the unrounded probabilities in both.
+    probability = np.eye(len(CLASSES))[few.labels[...]].transpose(3, 0, 1, 2)
+    same_values = write_result(
+        tmp_path / "same.zarr", probability, maps, class_names=CLASSES, roi="0:5,0:70,0:110"
+    )
+    source = RegionSource.read(few, measure)
+    expected = RegionSource.read(same_values, measure)
+    np.testing.assert_array_equal(source.values, expected.values)
+    assert np.isnan(source.values[..., 110:]).all()
+    lower = float(np.nanquantile(source.values, 0.9))
+    settings = RegionSettings(measure, lower, lower, 2.0, 6.0)
+    assert len(source.find(settings).regions) > 3
+    assert same(source.find(settings), expected.find(settings))
+
+
+def test_the_expected_error_comes_from_probabilities_in_fewer_bits_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.dirichlet(np.ones(3), SHAPE).transpose(3, 0, 1, 2)
+    maps = {"mutual_information": rng.random(SHAPE)}
+    result = write_result(tmp_path / "r.zarr", probability, maps, store_dtype="uint8")
+    found = RegionSource.read(result, "mutual_information").expected_error
+    np.testing.assert_allclose(found, 1 - probability.max(0), atol=0.5 / 254 + 1e-6)

@@ -68,3 +68,15 @@ def test_a_damaged_result_is_told(tmp_path: Path) -> None:
         for file in store._chunk_files(store.array(name), Roi.whole(SHAPE)):
             file.unlink()
         result = write_random_result(tmp_path / f"{name}.zarr")
+
+
+def test_the_runner_up_of_probabilities_in_fewer_bits(tmp_path: Path) -> None:
+    result = write_random_result(tmp_path / "r.zarr", store_dtype="uint8")
+    box = Roi((0, 3, 5), (5, 60, 130))
+    voxels = VoxelSet.from_mask(box, np.ones(box.shape, bool))
+    found = runner_up_labels(result, voxels).reshape(box.shape)
+    top = np.sort(np.asarray(result.mean_probability)[(..., *box.slices)], axis=0)
+    is_clear = top[-2] - top[-3] > 1 / 254
+    assert is_clear.mean() > 0.5
+    exact = write_random_result(tmp_path / "exact.zarr")
+    np.testing.assert_array_equal(found[is_clear], runner_up(exact)[box.slices][is_clear])

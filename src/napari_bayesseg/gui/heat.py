@@ -10,9 +10,11 @@ from napari.utils.colormaps import ensure_colormap
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.inference.result import Result
+from napari_bayesseg.io.store_layout import COMPUTED
 
-__all__ = ["HeatContrast", "heat_colours", "sampled_blocks"]
+__all__ = ["HeatContrast", "full_level", "heat_colours", "sampled_blocks"]
 
 _PERCENTILE = 99.5
 _OPAQUE_FROM = 0.4  # of the range; below, the scan shines through more and more
@@ -59,8 +61,14 @@ class HeatContrast:
         self._own = tuple(self._layer.contrast_limits)
 
 
+def full_level(layer: Image) -> LazyArray:
+    """Return a map's values, the finest ones where it has coarser levels too."""
+    values: LazyArray = layer.data[0] if layer.multiscale else layer.data
+    return values
+
+
 def sampled_blocks(result: Result) -> list[Roi]:
-    """Return a few finished blocks, spread over the result."""
+    """Return a few blocks that hold numbers, spread over the result."""
     plan, mask = result.plan, np.asarray(result.block_mask).ravel()
-    cores = [plan.block(int(index)).core for index in np.flatnonzero(mask)]
+    cores = [plan.block(int(index)).core for index in np.flatnonzero(mask == COMPUTED)]
     return cores[:: max(1, len(cores) // _SAMPLED_BLOCKS)][:_SAMPLED_BLOCKS]

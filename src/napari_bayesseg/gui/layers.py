@@ -115,7 +115,11 @@ def measure_title(name: str) -> str:
 
 
 def measure_layer(
-    result: Result, measure_name: str, *, visible: bool, values: LazyArray | None = None
+    result: Result,
+    measure_name: str,
+    *,
+    visible: bool,
+    values: LazyArray | Sequence[LazyArray] | None = None,
 ) -> FullLayerData:
     """Return a measure as layer data, its contrast spanning all possible values.
 
@@ -125,9 +129,11 @@ def measure_layer(
     measure_name : str
         A stored measure, or any one whose `values` are given.
     visible : bool
-    values : (Z, Y, X) float32, optional
-        Default: those stored.
+    values : (Z, Y, X) float32, or a list of such, optional
+        Default: those stored. A list holds the full level and, if there are any, coarser ones.
     """
+    if isinstance(values, Sequence):
+        values = list(values) if len(values) > 1 else values[0]
     low, high = get_measure(split_excess(measure_name)[0]).bounds(len(result.class_names))
     meta = {
         # Without the scan's: napari cuts long names in the middle, and all would look alike.
@@ -137,6 +143,7 @@ def measure_layer(
         "colormap": heat_colours(),
         # Said, because napari would read the whole array to find them.
         "contrast_limits": (low, high),
+        "multiscale": isinstance(values, list),
         "metadata": {RESULT_KEY: str(result.path)},
         **placement(result.geometry),
     }
@@ -174,5 +181,8 @@ def result_layers(result: Result, scan: Volume | None) -> list[LayerData]:
     """
     below = [] if scan is None else [volume_layer(scan)]
     shown = first_measure(result)
-    measures = [measure_layer(result, name, visible=name == shown) for name in result.measures]
+    measures = [
+        measure_layer(result, name, visible=name == shown, values=result.levels(name))
+        for name in result.measures
+    ]
     return [*below, prediction_layer(result), *measures]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -14,11 +14,12 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.gui.gradually import Gradually
-from napari_bayesseg.gui.heat import HeatContrast, sampled_blocks
+from napari_bayesseg.gui.heat import HeatContrast, full_level, sampled_blocks
 from napari_bayesseg.gui.layers import first_measure, measure_layer, prediction_layer
 from napari_bayesseg.gui.shade import Shade
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.chunk_cache import ChunkCache
+from napari_bayesseg.io.result_arrays import ResultArray
 
 if TYPE_CHECKING:
     import napari
@@ -145,7 +146,7 @@ class ResultLayers(QObject):
         layer = self._heat_maps.get(name)
         if layer is None:
             return self._add_heat_map(self._result, name, visible=visible, values=values)
-        layer.data = values
+        layer.data = [values] if layer.multiscale else values
         return layer
 
     def show_measure(self, name: str) -> None:
@@ -215,13 +216,14 @@ class ResultLayers(QObject):
         self._viewer.layers.insert(len(self._viewer.layers) if index is None else index, layer)
         return layer
 
-    def _cached(self, result: Result, name: str) -> ChunkCache:
-        self._caches.append(ChunkCache(result.array(name)))
-        return self._caches[-1]
+    def _cached(self, arrays: Iterable[ResultArray]) -> list[ChunkCache]:
+        caches = [ChunkCache(array) for array in arrays]
+        self._caches += caches
+        return caches
 
     def _add_labels(self) -> None:
         if self._result is not None:
-            data = self._cached(self._result, "labels")
+            (data,) = self._cached([self._result.labels])
             self._labels = self._add(prediction_layer(self._result, data))
             self._labels.editable = False
 
@@ -234,8 +236,8 @@ class ResultLayers(QObject):
         values: LazyArray | None = None,
         index: int | None = None,
     ) -> Image:
-        array = self._cached(result, name) if values is None else values
-        layer = self._add(measure_layer(result, name, visible=visible, values=array), index)
+        data = self._cached(result.levels(name)) if values is None else values
+        layer = self._add(measure_layer(result, name, visible=visible, values=data), index)
         added = {name: layer}
         # In the order of the layers, from below.
         self._heat_maps = self._heat_maps | added if index is None else added | self._heat_maps
@@ -268,8 +270,7 @@ class ResultLayers(QObject):
             self._stretch(name)
 
     def _refresh_now(self) -> None:
-        result = self._result
-        if result is None:
+        if self._result is None:
             return
         self._refreshed = perf_counter()
         self._shade.update()
@@ -285,7 +286,7 @@ class ResultLayers(QObject):
         result, contrast = self._result, self._contrasts.get(name)
         if result is None or contrast is None:
             return
-        data = self._heat_maps[name].data
+        data = full_level(self._heat_maps[name])
         for written in [box] if box is not None else sampled_blocks(result):
             contrast.include(np.asarray(data[written.slices])[::2, ::2, ::2])
 

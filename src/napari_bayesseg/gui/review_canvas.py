@@ -226,8 +226,10 @@ class ReviewCanvas(QObject):
         region = self._desk.current
         if region is None:
             return 0
-        probabilities = np.asarray(self._desk.result.mean_probability[(..., *region.position)])
-        return int(np.argsort(probabilities)[-2])
+        result = self._desk.result
+        probabilities = np.array(result.mean_probability[(..., *region.position)])
+        probabilities[int(np.asarray(result.labels[region.position]))] = -np.inf
+        return int(probabilities.argmax())
 
     def _show_mode(self) -> None:
         desk = self._desk

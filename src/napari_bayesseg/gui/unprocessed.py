@@ -22,7 +22,7 @@ class Unprocessed(BlockArray):
     plan : BlockPlan
         Of the result.
     block_mask : array
-        One number a block of the plan's grid, 1 where it is finished.
+        One number a block of the plan's grid, 0 where it is missing.
     """
 
     def __init__(self, plan: BlockPlan, block_mask: NDArray[Any]) -> None:

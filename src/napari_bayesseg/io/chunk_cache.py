@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.io.lazy import BlockArray
 
 __all__ = ["ChunkCache"]
@@ -21,20 +21,25 @@ _LIMIT_BYTES = 256 * 2**20
 Index = tuple[int, ...]
 
 
+class _Chunked(LazyArray, Protocol):
+    @property
+    def chunks(self) -> tuple[int, ...]: ...
+
+
 class ChunkCache(BlockArray):
-    """Reads a three-dimensional zarr array chunk by chunk and keeps those used last.
+    """Reads a three-dimensional stored array chunk by chunk and keeps those used last.
 
     A viewer reads one slice after the other, and each would decode the same chunks again.
 
     Parameters
     ----------
-    array : zarr.Array
-        ``(Z, Y, X)``.
+    array : ResultArray
+        ``(Z, Y, X)``; any array that names its chunks.
     limit_bytes : int
         Of decoded chunks. A box whose chunks need more is read past the cache.
     """
 
-    def __init__(self, array: zarr.Array[Any], limit_bytes: int = _LIMIT_BYTES) -> None:
+    def __init__(self, array: _Chunked, limit_bytes: int = _LIMIT_BYTES) -> None:
         super().__init__(array.shape, array.dtype)
         self._array = array
         self._limit = limit_bytes

@@ -31,12 +31,22 @@ class LedgerRow:
     run_id : str
     device : str
         Where it was computed.
+    skipped : bool
+        Whether it was left out: nothing in it was asked for.
     """
 
     index: int
     sha256: str
     run_id: str
     device: str
+    skipped: bool = False
+
+    def to_line(self) -> bytes:
+        """Return the row as it stands in the file."""
+        values = dict(self.__dict__)
+        if not self.skipped:
+            del values["skipped"]
+        return json.dumps(values, sort_keys=True).encode() + b"\n"
 
 
 class Ledger:
@@ -75,10 +85,9 @@ class Ledger:
                 raise StoreError(f"{self.path}: line {number} belongs to another run")
             yield row
 
-    def append(self, index: int, sha256: str, device: str) -> None:
+    def append(self, index: int, sha256: str, device: str, *, skipped: bool = False) -> None:
         """Add a line and return once it is on the disk."""
-        row = LedgerRow(index, sha256, self.run_id, device)
-        line = json.dumps(row.__dict__, sort_keys=True).encode() + b"\n"
+        line = LedgerRow(index, sha256, self.run_id, device, skipped).to_line()
         keep = sum(len(text) + 1 for text in self._complete_lines())
         with self.path.open("r+b" if self.path.exists() else "wb") as file:
             file.truncate(keep)
@@ -90,10 +99,9 @@ class Ledger:
     def drop(self, indices: set[int]) -> None:
         """Forget blocks that were found damaged, so that they are computed again."""
         kept = [row for row in self.rows().values() if row.index not in indices]
-        text = "".join(json.dumps(row.__dict__, sort_keys=True) + "\n" for row in kept)
         temporary = self.path.with_suffix(".new")
         with temporary.open("wb") as file:
-            file.write(text.encode())
+            file.write(b"".join(row.to_line() for row in kept))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.path)

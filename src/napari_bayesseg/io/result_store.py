@@ -5,13 +5,11 @@ Its layout is described in ``io.store_layout``.
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import itertools
-import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +18,22 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import StoreError
-from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.io.block_files import block_hash, sync
 from napari_bayesseg.io.ledger import Ledger
+from napari_bayesseg.io.quantised import encode
+from napari_bayesseg.io.result_arrays import COUNTS, DAMAGE, ResultArray, ResultArrays
 from napari_bayesseg.io.store_layout import (
+    COMPUTED,
     FORMAT_VERSION,
     RECORD_KEY,
+    SKIPPED,
     StoreLayout,
     create_groups,
 )
+from napari_bayesseg.numerics.draw_counts import DrawCounts
 
 __all__ = ["ResultStore", "is_result_store"]
-
-
-# Folders on some systems, and on Windows whatever was opened for reading.
-_CANNOT_SYNC = (errno.EBADF, errno.EINVAL, errno.ENOTSUP)
-_DAMAGE = (ValueError, OSError, RuntimeError)  # checksum, missing file, broken compression
 
 
 def is_result_store(path: Path) -> bool:
@@ -45,13 +44,8 @@ def is_result_store(path: Path) -> bool:
         return False
 
 
-class ResultStore:
+class ResultStore(ResultArrays):
     """Reads and writes one result folder; use :meth:`create` or :meth:`open`."""
-
-    def __init__(self, path: Path, group: zarr.Group) -> None:
-        self.path = path
-        self._group = group
-        self.record: dict[str, Any] = dict(group.attrs[RECORD_KEY])  # type: ignore[arg-type]
 
     @property
     def lock_path(self) -> Path:
@@ -107,148 +101,195 @@ class ResultStore:
             )
         return store
 
-    def array(self, name: str) -> zarr.Array[Any]:
-        """Return ``"labels"``, ``"mean_probability"``, ``"block_mask"`` or a measure, lazily.
-
-        Raises
-        ------
-        StoreError
-            If the store has no such array.
-        """
-        places = {"labels": "labels/predicted/0"}
-        place = places.get(name, name)
-        if name in self.record["measures"]:
-            place = f"measures/{name}/0"
-        found = self._group.get(place)
-        if not isinstance(found, zarr.Array):
-            known = ", ".join(["labels", "mean_probability", *self.record["measures"]])
-            raise StoreError(f"{self.path}: holds no {name!r}; it holds {known}")
-        # A chunk of nothing but the fill value, such as a block of background, is a file too:
-        # only then a lost one can be told. Zarr doesn't store this, so it is said at each opening.
-        return found.with_config({"write_empty_chunks": True})
-
-    def _names(self) -> tuple[str, ...]:
-        return ("labels", "mean_probability", *self.record["measures"])
-
     def write_block(
-        self, index: int, core: Roi, arrays: Mapping[str, NDArray[Any]], device: str
+        self,
+        index: int,
+        core: Roi,
+        arrays: Mapping[str, NDArray[Any]],
+        device: str,
+        counts: DrawCounts | None = None,
+        *,
+        skipped: bool = False,
     ) -> None:
         """Write one block and return once it and its ledger line are on the disk.
 
+        It is :meth:`write_arrays` and then :meth:`commit_block`.
+        """
+        self.commit_block(
+            index, self.write_arrays(index, core, arrays, counts), device, skipped=skipped
+        )
+
+    def write_arrays(
+        self,
+        index: int,
+        core: Roi,
+        arrays: Mapping[str, NDArray[Any]],
+        counts: DrawCounts | None,
+    ) -> str:
+        """Write the content of one block and return once it is on the disk.
+
+        It touches no file of another block, so several processes may write at a time. The block
+        counts as missing until :meth:`commit_block`.
+
+        Parameters
+        ----------
+        index : int
+        core : Roi
+            Of the block; it begins at a chunk.
+        arrays : dict of array
+            Labels, mean probability and all measures of the core, by name.
+        counts : DrawCounts or None
+            Of the core; left alone where the store keeps none.
+
+        Returns
+        -------
+        str
+            SHA-256 of all that was stored, in hex.
+
         Raises
         ------
         StoreError
-            If the disk refuses; the block then counts as missing, the others are kept.
+            If the disk refuses; the other blocks are kept.
+        ValueError
+            If the store keeps counts and there are none.
         """
-        try:
-            for name in self._names():
-                target = self.array(name)
-                target[(..., *core.slices)] = arrays[name]
-                for file in self._chunk_files(target, core):
+        stored = {name: encode(self.array(name), arrays[name]) for name in self._names()}
+        if self.has_counts:
+            if counts is None:
+                raise ValueError(f"{self.path}: keeps counts, but block {index} came without")
+            both = (counts.voxels, counts.configurations)
+            stored |= {n: c.astype(np.uint32) for n, c in zip(COUNTS, both, strict=True)}
+        with self.disk_errors():
+            for name, values in stored.items():
+                target = self.stored(name)
+                target[self._place(name, index, core)] = values
+                for file in self._files(name, index, core):
                     # Zarr renames chunks into place but leaves it to the system when they reach
                     # the disk.
-                    _sync(file)
-            self.ledger.append(index, _block_hash(arrays, self._names()), device)
-            self._mark(index)
+                    sync(file)
+        return block_hash(stored)
+
+    def commit_block(self, index: int, sha256: str, device: str, *, skipped: bool = False) -> None:
+        """Make a block that was written a finished one; only whoever holds the lock may.
+
+        Parameters
+        ----------
+        index : int
+        sha256 : str
+            What :meth:`write_arrays` returned.
+        device : str
+            Where it was computed.
+        skipped : bool
+            Whether the block was left out: labels 0, floats NaN, nothing counted.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses; the block then counts as missing.
+        """
+        with self.disk_errors():
+            self.ledger.append(index, sha256, device, skipped=skipped)
+            mask = self.stored("block_mask")
+            cell = tuple(int(i) for i in np.unravel_index(index, mask.shape))
+            mask[cell] = SKIPPED if skipped else COMPUTED
+
+    @contextmanager
+    def disk_errors(self) -> Iterator[None]:
+        """Turn what the disk refuses into one line.
+
+        Raises
+        ------
+        StoreError
+            In place of an OSError.
+        """
+        try:
+            yield
         except OSError as error:
             raise StoreError(
                 f"{self.path}: can't be written ({error.strerror or error}); finished blocks are "
                 "kept: make room or mend the disk, and the same command continues"
             ) from error
 
-    def _mark(self, index: int) -> None:
-        mask = self.array("block_mask")
-        mask[tuple(int(i) for i in np.unravel_index(index, mask.shape))] = 1
+    @property
+    def is_complete(self) -> bool:
+        """Whether every block is finished that meets the run's roi."""
+        labels, mask = self.stored("labels"), np.asarray(self.stored("block_mask"))
+        z, y, x = labels.shape
+        text = self.record.get("settings", {}).get("roi")
+        roi = Roi.parse(text, (z, y, x)) if text else Roi.whole((z, y, x))
+        inside = tuple(
+            slice(low // n, -(-high // n))
+            for low, high, n in zip(roi.start, roi.stop, labels.chunks, strict=True)
+        )
+        return bool(mask[inside].all())
 
-    def _chunk_files(self, array: zarr.Array[Any], core: Roi) -> Iterator[Path]:
-        """Yield the files that hold a box of an array."""
-        spans = [
-            range(a // n, -(-b // n))
-            for a, b, n in zip(core.start, core.stop, array.chunks[-3:], strict=True)
-        ]
-        folder = self.path / array.path / "c"
-        leading = [folder / str(c) for c in range(array.shape[0])] if array.ndim == 4 else [folder]
-        for root in leading:
-            for z, y, x in itertools.product(*spans):
-                yield root / str(z) / str(y) / str(x)
+    @property
+    def level_factors(self) -> list[Index3]:
+        """By how much each coarser level is coarser than the full one along z, y and x.
 
-    def read(self, name: str, finished: Iterable[Roi]) -> NDArray[Any]:
-        """Return a whole array (see :meth:`array`) in memory.
+        Empty where there are none, or they were made from what the blocks held before.
+        """
+        said = self.record.get("pyramid", {})
+        if not said.get("factors") or said["content_sha256"] != self.content_sha256():
+            return []
+        found: list[Index3] = []
+        for level, (z, y, x) in enumerate(said["factors"], start=1):
+            if not self.has_level(level):
+                break  # somebody made room
+            found.append((z, y, x))
+        return found
 
-        Parameters
-        ----------
-        name : str
-        finished : iterable of Roi
-            Boxes that must be there; zarr reads a missing chunk as empty without a word.
+    def levels(self, name: str) -> tuple[ResultArray, ...]:
+        """Return labels, mean probability or a measure and its coarser levels, finest first.
 
         Raises
         ------
         StoreError
-            If the store has no such array, or part of it is missing or damaged.
+            If the store has no such array.
         """
-        array = self.array(name)
-        mend = f"{self.path}: {name} is damaged (%s); the same predict command mends it"
-        for file in itertools.chain.from_iterable(self._chunk_files(array, c) for c in finished):
-            if not file.exists():
-                raise StoreError(mend % f"{file.relative_to(self.path)} is missing")
-        try:
-            return np.asarray(array[...])
-        except _DAMAGE as error:
-            raise StoreError(mend % error) from None
+        return tuple(self.level(name, n) for n in range(len(self.level_factors) + 1))
 
-    def read_block(self, core: Roi) -> dict[str, NDArray[Any]]:
-        """Return everything stored for a box, by name."""
-        return {name: np.asarray(self.array(name)[(..., *core.slices)]) for name in self._names()}
+    def content_sha256(self) -> str:
+        """Return one hash of all finished blocks: equal for equal results, in whatever order."""
+        rows = self.ledger.rows()
+        lines = "".join(f"{index} {rows[index].sha256}\n" for index in sorted(rows))
+        return hashlib.sha256(lines.encode()).hexdigest()
 
     def intact_blocks(self, cores: Mapping[int, Roi]) -> set[int]:
         """Return the finished blocks whose content still has the ledger's hash.
 
         Blocks that are damaged or missing lose their ledger line.
         """
-        damaged = set()
         rows = self.ledger.rows()
-        for index, row in rows.items():
-            if index not in cores or not self._is_intact(cores[index], row.sha256):
-                damaged.add(index)
+        damaged = {
+            index
+            for index, row in rows.items()
+            if index not in cores or not self._is_intact(index, cores[index], row.sha256)
+        }
         if damaged:
             self.ledger.drop(damaged)
         finished = set(rows) - damaged
-        mask = np.zeros(self.array("block_mask").shape, np.uint8)
-        mask.flat[sorted(finished)] = 1
-        self.array("block_mask")[...] = mask
+        mask = np.zeros(self.stored("block_mask").shape, np.uint8)
+        for index in finished:
+            mask.flat[index] = SKIPPED if rows[index].skipped else COMPUTED
+        self.stored("block_mask")[...] = mask
         return finished
 
-    def _is_intact(self, core: Roi, sha256: str) -> bool:
-        try:
-            return _block_hash(self.read_block(core), self._names()) == sha256
-        except _DAMAGE:
+    def _is_intact(self, index: int, core: Roi, sha256: str) -> bool:
+        names = (*self._names(), *(COUNTS if self.has_counts else ()))
+        # Zarr reads a lost chunk as the fill value, which may be what the block held.
+        if not all(file.exists() for name in names for file in self._files(name, index, core)):
             return False
+        try:
+            content = {
+                name: np.asarray(self.stored(name)[self._place(name, index, core)])
+                for name in names
+            }
+        except DAMAGE:
+            return False
+        return block_hash(content) == sha256
 
     def update_record(self, **entries: Any) -> None:
         """Add entries to the record, such as the time that a run took."""
         self.record.update(entries)
-        self._group.attrs[RECORD_KEY] = self.record
-
-
-def _block_hash(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> str:
-    digest = hashlib.sha256()
-    for name in names:
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(arrays[name]).data)
-    return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-    for target in (path, path.parent):
-        try:
-            descriptor = os.open(target, flags)
-        except PermissionError:  # Windows opens no folders
-            continue
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in _CANNOT_SYNC:
-                raise
-        finally:
-            os.close(descriptor)
+        self.group.attrs[RECORD_KEY] = self.record

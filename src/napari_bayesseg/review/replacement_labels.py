@@ -45,7 +45,8 @@ def runner_up_labels(result: Result, voxels: VoxelSet) -> Labels:
     if len(result.class_names) == 2:
         return 1 - labels  # the other one; nothing needs to be read
     box, mask = voxels.box, voxels.mask()
-    found = np.zeros(box.shape, labels.dtype)
+    found, predicted = np.zeros(box.shape, labels.dtype), np.zeros(box.shape, labels.dtype)
+    predicted[mask] = labels
     stored = result.mean_probability
     for tile in _tiles(box, stored.chunks[-3:]):
         part = tile.relative_to(box.start).slices
@@ -55,14 +56,17 @@ def runner_up_labels(result: Result, voxels: VoxelSet) -> Labels:
         piece = read_piece(stored, (slice(None), *tile.slices), f"{result.path}: mean_probability")[
             :, inside
         ]
-        found[part][inside] = _second(piece)
+        found[part][inside] = _largest_other(piece, predicted[part][inside])
     return found[mask]
 
 
-def _second(probability: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
-    """Return the index of the second largest entry along the first axis."""
+def _largest_other(probability: NDArray[np.floating[Any]], labels: Labels) -> NDArray[np.intp]:
+    """Return the index of the largest entry along the first axis that isn't the label's.
+
+    Rounded probabilities may be equal where those were not that the label comes from.
+    """
     rest = probability.copy()
-    rest[rest.argmax(axis=0), np.arange(rest.shape[1])] = -np.inf
+    rest[labels, np.arange(rest.shape[1])] = -np.inf
     return np.asarray(rest.argmax(axis=0))
 
 
