@@ -24,7 +24,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed.sha256"
 CONSTRAINTS = ROOT / "constraints.txt"
-PROJECT = ".[gui,medical,train,dev]"
+PROJECT = ".[gui,medical,train,distributed,monai,dev]"
 
 # What Qt and OpenGL load at run time, and a virtual screen for machines without one.
 DISPLAY_PACKAGES = (

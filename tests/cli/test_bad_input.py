@@ -376,7 +376,7 @@ def test_a_disk_that_runs_full_keeps_what_is_finished(
             if len(calls) > 12:
                 raise OSError(28, "No space left on device")
 
-        patch.setattr("napari_bayesseg.io.result_store._sync", sync)
+        patch.setattr("napari_bayesseg.io.result_store.sync", sync)
         code, _, err = run(*command)
     assert code == 2
     assert re.search("error: .*No space left.*finished blocks are kept.*continues\n", err)

@@ -53,3 +53,30 @@ def test_overwrite_replaces_another_run_and_leaves_nothing_beside_it(
     assert run(*command, "--num-samples", 3, "--overwrite").code == 0
     assert load_result(tmp_path / "r.zarr").settings.num_samples == 3
     assert [path.name for path in tmp_path.iterdir()] == ["r.zarr"]
+
+
+def test_blocks_that_are_left_out_are_told_of(
+    run: Run, places: dict[str, Path], tmp_path: Path
+) -> None:
+    command = ["predict", places["scan"], "--model", places["bcnn"], "--num-samples", 2]
+    command += ["--block-shape", "8,8,8", "--out", tmp_path / "r.zarr", "--skip-below", 1e6]
+    code, text, err = run(*command)
+    assert code == 0, err
+    assert "left out: 4 of 4 blocks, as asked for\n" in text
+    assert json.loads(run(*command, "--json").out)["blocks_left_out"] == 4
+    result = load_result(tmp_path / "r.zarr")
+    assert result.record["blocks_left_out"] == 4
+    assert np.isnan(np.asarray(result.mean_probability)).all()
+
+
+def test_ways_of_working_that_exclude_each_other_are_refused(
+    run: Run, places: dict[str, Path], tmp_path: Path
+) -> None:
+    command = ["predict", places["scan"], "--model", places["bcnn"], "--out", tmp_path / "r.zarr"]
+    code, _, err = run(*command, "--workers", 2, "--scheduler", "tcp://127.0.0.1:1")
+    assert code == 2
+    assert err.startswith("error: workers (processes of this machine) and scheduler")
+    assert err.count("\n") == 1
+    code, _, err = run(*command, "--workers", "two")
+    assert code == 2
+    assert not (tmp_path / "r.zarr").exists()

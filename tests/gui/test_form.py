@@ -5,7 +5,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.settings import InferenceSettings
-from napari_bayesseg.gui.form import FIELDS, SettingsForm
+from napari_bayesseg.gui.form import COMMAND_LINE_ONLY, FIELDS, SettingsForm
 from napari_bayesseg.numerics.uncertainty import MEASURES
 
 pytestmark = pytest.mark.viewer
@@ -18,8 +18,9 @@ def form(qtbot: QtBot) -> SettingsForm:
     return form
 
 
-def test_every_field_of_the_settings_has_its_widget_or_its_place_in_the_viewer() -> None:
-    assert {*FIELDS, "roi"} == set(InferenceSettings.model_fields)
+def test_every_field_of_the_settings_has_its_widget_or_its_place() -> None:
+    assert {*FIELDS, *COMMAND_LINE_ONLY, "roi"} == set(InferenceSettings.model_fields)
+    assert COMMAND_LINE_ONLY == ("skip_outside", "workers", "scheduler")
 
 
 def test_an_untouched_form_gives_the_default_settings(form: SettingsForm) -> None:
@@ -32,6 +33,7 @@ def test_an_untouched_form_gives_the_default_settings(form: SettingsForm) -> Non
         InferenceSettings(num_samples=1, seed=2**63 - 1, memory=500_000_000, device="cpu"),
         InferenceSettings(block_shape=(8, 16, 24), percentiles=(5.0, 95.0)),
         InferenceSettings(measures=("mutual_information", "expected_error")),
+        InferenceSettings(precision="bfloat16", store_dtype="uint8", skip_below=-0.1),
     ],
 )
 def test_settings_survive_the_form(form: SettingsForm, settings: InferenceSettings) -> None:
@@ -63,6 +65,8 @@ def test_memory_is_in_gigabytes(form: SettingsForm) -> None:
         ("block_shape", "8, 0, 16", "positive"),
         ("block_shape", "many", "block_shape"),
         ("percentiles", (80.0, 20.0), "rising"),
+        ("skip_below", "dark", "skip_below"),
+        ("skip_below", "nan", "skip_below"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(

@@ -96,7 +96,9 @@ def test_a_cancelled_run_is_resumed(predict_window: PredictWindow) -> None:
     window, tab = predict_window, predict_window.tab
     gated = window.use_gate(blocks=3)
     window.start()
+    # The next block is read while the third is computed.
     window.wait(gated.is_waiting.is_set)
+    window.wait(lambda: tab.run_box.bar.value() == 6)
     tab.run_box.cancel.click()
     assert "stopping" in tab.run_box.text.text()
     gated.gate.set()
@@ -292,7 +294,7 @@ def test_a_full_disk_in_the_middle_is_told_and_mended_by_resuming(
 
     window = predict_window
     with monkeypatch.context() as patched:
-        patched.setattr(result_store, "_sync", _no_room)
+        patched.setattr(result_store, "sync", _no_room)
         outcome = window.run()
     assert outcome.kind == "failed"
     assert "make room" in window.tab.message.text()

@@ -12,7 +12,7 @@ from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.predict_target import default_place, first_free, look_at
 from napari_bayesseg.inference.predict import RunHooks, predict
-from napari_bayesseg.inference.serial_runner import Cancelled
+from napari_bayesseg.inference.progress import Cancelled, RunProgress
 from napari_bayesseg.io.sample_data import sample_folder
 from napari_bayesseg.session.prediction import PredictionRequest
 from tests.gui.predict_window import noise
@@ -25,11 +25,14 @@ VOLUME = Volume.from_array(noise(), Geometry.from_spacing((2.0, 0.5, 0.5)))
 
 def run(request: PredictionRequest, *, draws: int | None = None) -> None:
     """Predict; stop after so many draws."""
-    calls = []
+    finished = []
+
+    def count(now: RunProgress) -> None:
+        if now.block is None and now.draws_done:
+            finished.append(now)
 
     def stop() -> bool:
-        calls.append(None)
-        return draws is not None and len(calls) > draws
+        return draws is not None and len(finished) >= draws
 
     try:
         predict(
@@ -39,7 +42,7 @@ def run(request: PredictionRequest, *, draws: int | None = None) -> None:
             num_samples=request.settings.num_samples,
             block_shape=request.settings.block_shape,
             roi=request.settings.roi,
-            hooks=RunHooks(should_stop=stop),
+            hooks=RunHooks(progress=count, should_stop=stop),
         )
     except Cancelled:
         assert draws is not None

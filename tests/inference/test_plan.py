@@ -13,11 +13,14 @@ from napari_bayesseg.inference.plan import (
     block_bytes,
     check_block_shape,
     choose_block_shape,
+    evaluated_box,
+    halves,
     plan_blocks,
     split_to_fit,
 )
+from napari_bayesseg.networks.vnet3d import VNet
 from napari_bayesseg.posteriors.network import NetworkPosterior
-from tests.models import small_network
+from tests.models import small_network, small_spec
 
 triples = st.tuples(*[st.integers(1, 20)] * 3)
 
@@ -118,3 +121,58 @@ def test_parts_of_a_block_cover_it_and_fit(posterior: NetworkPosterior) -> None:
     assert len(parts) > 1
     assert counts[core.slices].min() == counts[core.slices].max() == 1
     assert counts.sum() == core.size
+
+
+@given(triples, triples)
+@settings(deadline=None)
+def test_evaluated_boxes_hold_each_cell_of_the_roi_once(shape: Index3, block: Index3) -> None:
+    """A cell is named by its lowest corner, and lies in the box that holds all eight."""
+    low = tuple(n // 4 for n in shape)
+    roi = Roi((low[0], low[1], low[2]), shape)
+    cells = np.zeros(shape, int)
+    for piece in BlockPlan(shape, roi, block).blocks():
+        box = evaluated_box(piece.core, roi)
+        assert roi.contains(box)
+        assert box.contains(piece.core)
+        owned = tuple(slice(a, b - 1) for a, b in zip(box.start, box.stop, strict=True))
+        cells[owned] += 1
+    expected = np.zeros(shape, int)
+    expected[tuple(slice(a, n - 1) for a, n in zip(low, shape, strict=True))] = 1
+    np.testing.assert_array_equal(cells, expected)
+
+
+@given(triples, triples, st.tuples(*[st.integers(1, 8)] * 3))
+def test_halves_are_the_whole_and_start_at_the_stride(
+    start: Index3, lengths: Index3, stride: Index3
+) -> None:
+    z, y, x = (a + n for a, n in zip(start, lengths, strict=True))
+    core = Roi(start, (z, y, x))
+    found = halves(core, stride)
+    if found is None:
+        assert all(n <= s for n, s in zip(lengths, stride, strict=True))
+        return
+    low, high = found
+    assert low.size + high.size == core.size
+    assert (low.start, high.stop) == (core.start, core.stop)
+    assert all((a - b) % s == 0 for a, b, s in zip(high.start, core.start, stride, strict=True))
+
+
+def test_many_draws_of_a_large_scan_in_little_memory_get_blocks_of_a_sensible_size(
+    posterior: NetworkPosterior,
+) -> None:
+    shape: Index3 = (1024, 1024, 1024)
+    for samples in (4, 64):
+        chosen = choose_block_shape(
+            posterior, shape, memory=2 * 10**9, num_samples=samples, num_measures=7
+        )
+        assert min(chosen) >= 32
+
+
+def test_a_draw_of_a_heavy_network_ends_soon() -> None:
+    """About a second: some 2.5e10 multiply-adds on one thread."""
+    heavy = NetworkPosterior(VNet(small_spec(channels=(16, 32, 64, 128))))
+    shape: Index3 = (512, 512, 512)
+    z, y, x = choose_block_shape(heavy, shape, memory=64 * 10**9, num_samples=16, num_measures=7)
+    middle = Roi((256, 256, 256), (256 + z, 256 + y, 256 + x))
+    cost = heavy.cost(evaluated_box(middle, Roi.whole(shape)), shape)
+    assert 0.3e10 < cost.draw_operations <= 2.5e10

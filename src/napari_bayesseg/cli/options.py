@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
@@ -10,6 +11,8 @@ from cyclopts import Parameter, Token
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.settings import InferenceSettings
+from napari_bayesseg.core.settings import Precision as PrecisionName
+from napari_bayesseg.core.settings import StoreDtype as StoreDtypeName
 from napari_bayesseg.numerics.uncertainty import MEASURES
 
 __all__ = [
@@ -20,8 +23,14 @@ __all__ = [
     "Memory",
     "NumSamples",
     "Overwrite",
+    "Precision",
     "RoiText",
+    "Scheduler",
     "Seed",
+    "SkipBelow",
+    "SkipOutside",
+    "StoreDtype",
+    "Workers",
     "block_shape_of",
     "default",
     "flag",
@@ -97,5 +106,11 @@ Measures = Annotated[
         "default all"
     ),
 ]
+Precision = Annotated[PrecisionName, setting("precision")]
+StoreDtype = Annotated[StoreDtypeName, setting("store_dtype")]
+SkipBelow = Annotated[float | None, setting("skip_below", allow_leading_hyphen=True)]
+SkipOutside = Annotated[Path | None, setting("skip_outside")]
+Workers = Annotated[int | None, setting("workers", converter=whole_number)]
+Scheduler = Annotated[str | None, setting("scheduler")]
 Overwrite = Annotated[bool, flag("Replace the result of another run")]
 JsonOutput = Annotated[bool, flag("Print a JSON object on standard output", name="--json")]

@@ -27,6 +27,12 @@ def predict(
     block_shape: options.BlockShape = None,
     memory: options.Memory = "4GB",
     device: options.Device = "auto",
+    precision: options.Precision = options.default("precision"),
+    store_dtype: options.StoreDtype = options.default("store_dtype"),
+    skip_below: options.SkipBelow = None,
+    skip_outside: options.SkipOutside = None,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
     axes: Annotated[
         str | None,
         Parameter(help="One letter or digit an axis where they can't be told, e.g. 1ZYX"),
@@ -47,6 +53,12 @@ def predict(
             block_shape=options.block_shape_of(block_shape),
             memory=memory,
             device=device,
+            precision=precision,
+            store_dtype=store_dtype,
+            skip_below=skip_below,
+            skip_outside=skip_outside,
+            workers=workers,
+            scheduler=scheduler,
             axes=axes,
             measures=options.split_names(measures),
             overwrite=overwrite,
@@ -68,6 +80,7 @@ def describe(result: Result, *, as_json: bool) -> None:
         "num_samples": result.settings.num_samples,
         "block_shape": list(result.plan.block_shape),
         "blocks": len(result.plan.blocks()),
+        "blocks_left_out": result.blocks_left_out,
         "seconds": result.record.get("seconds"),
     }
     if as_json:
@@ -76,5 +89,7 @@ def describe(result: Result, *, as_json: bool) -> None:
     shape = " x ".join(map(str, result.plan.block_shape))
     count = len(result.plan.blocks())
     say(f"{result.path}: {count} block{'s' if count > 1 else ''} of {shape} voxels")
+    if result.blocks_left_out:
+        say(f"left out: {result.blocks_left_out} of {count} blocks, as asked for")
     say(f"classes: {', '.join(result.class_names)}")
     say(f"measures: {', '.join(result.measures)}")

@@ -10,7 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3
 
-__all__ = ["InferenceSettings", "parse_bytes", "validation_message"]
+__all__ = ["InferenceSettings", "Precision", "StoreDtype", "parse_bytes", "validation_message"]
+
+Precision = Literal["float32", "bfloat16"]
+StoreDtype = Literal["float32", "float16", "uint8"]
 
 _BYTE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _BYTE_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -64,11 +67,31 @@ class InferenceSettings(BaseModel):
     block_shape: Annotated[Index3 | None, BeforeValidator(_parse_triple)] = Field(
         None, description="Z,Y,X voxels that a block writes; default chosen to fit the memory"
     )
+    precision: Precision = Field(
+        "float32", description="Of the network: bfloat16 is faster where the processor has it"
+    )
+    store_dtype: StoreDtype = Field(
+        "float32", description="Of the stored maps: float16 and uint8 take less of the disk"
+    )
+    skip_below: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="Leave out blocks without a voxel above this grey value",
+    )
+    skip_outside: str | None = Field(
+        None, description="Mask of the scan's shape: leave out blocks in which it is 0 everywhere"
+    )
 
     memory: Annotated[int, BeforeValidator(parse_bytes)] = Field(
         4 * 10**9, ge=1, description="Memory budget of the whole process, e.g. 4GB"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute")
+    workers: int | None = Field(
+        None, ge=1, description="Processes of this machine that share the blocks and the memory"
+    )
+    scheduler: str | None = Field(
+        None, description="Address of a dask cluster that computes the blocks, tcp://host:port"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -79,7 +102,23 @@ class InferenceSettings(BaseModel):
             )
         if self.block_shape is not None and min(self.block_shape) < 1:
             raise ValueError(f"block_shape must be positive; got {self.block_shape}")
+        if self.workers is not None and self.scheduler is not None:
+            raise ValueError(
+                "workers (processes of this machine) and scheduler (a running cluster) exclude "
+                f"each other; got {self.workers} and {self.scheduler}"
+            )
         return self
+
+    @property
+    def deviations(self) -> dict[str, object]:
+        """Choices that change the numbers and were added later: only those that were made.
+
+        A run's identity holds nothing else of them, so that earlier results are continued.
+        """
+        names = ("precision", "store_dtype", "skip_below")
+        fields = type(self).model_fields
+        chosen = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in chosen.items() if value != fields[name].default}
 
     @classmethod
     def checked(cls, **values: object) -> InferenceSettings:

@@ -29,7 +29,7 @@ from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.gui.rows import Fold, add_row, form_layout
 from napari_bayesseg.numerics.uncertainty import MEASURES
 
-__all__ = ["FIELDS", "FormField", "SettingsForm"]
+__all__ = ["COMMAND_LINE_ONLY", "FIELDS", "FormField", "SettingsForm"]
 
 _GB = 10**9
 _LARGEST = 2**63  # magicgui compares as floats, which have no 2**63 - 1
@@ -55,12 +55,18 @@ FIELDS: Mapping[str, FormField] = {
     "num_samples": FormField("Draws"),
     "memory": FormField("Memory (GB)"),
     "device": FormField("Device"),
+    "precision": FormField("Precision", is_advanced=True),
     "seed": FormField("Seed", is_advanced=True),
     "block_shape": FormField("Block (voxels)", is_advanced=True),
     "percentiles": FormField("Percentiles", is_advanced=True),
     "measures": FormField("Measures", is_advanced=True),
+    "store_dtype": FormField("Stored as", is_advanced=True),
+    "skip_below": FormField("Skip below (grey)", is_advanced=True),
 }
 """In the order of the form. `roi` is missing: where to predict is chosen in the viewer."""
+
+COMMAND_LINE_ONLY = ("skip_outside", "workers", "scheduler")
+"""What speaks of files and other machines; whoever works so has a command line."""
 
 
 class SettingsForm(QWidget):
@@ -136,6 +142,16 @@ class _Bytes(_Editor):
         self.widget.value = value / _GB
 
 
+class _Number(_Editor):
+    """A number or nothing, as text."""
+
+    def get(self) -> str | None:
+        return str(self.widget.value).strip() or None
+
+    def set(self, value: float | None) -> None:
+        self.widget.value = "" if value is None else f"{value:.17g}"
+
+
 class _Triple(_Editor):
     """Three whole numbers or nothing, as text."""
 
@@ -189,6 +205,9 @@ def _editor(name: str) -> _Editor:
         editor = _Editor(ComboBox(choices=get_args(kind), **look))
     elif kind == tuple[float, float]:
         editor = _Pair(_number_pair(look))
+    elif kind is float:
+        editor = _Number(LineEdit(**look))
+        editor.widget.native.setPlaceholderText("nothing")
     else:
         editor = _Triple(LineEdit(**look))
         editor.widget.native.setPlaceholderText("automatic, else Z, Y, X")

@@ -1,20 +1,22 @@
-"""The kernel: one block of a scan in, its labels and uncertainty out."""
+"""The kernel: one block of a scan in, its labels, uncertainty and counts out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.inference.draw_pool import DrawPool
+from napari_bayesseg.numerics.draw_counts import DrawCounts, count_draws
 from napari_bayesseg.numerics.sample_statistics import summarise_draws
+from napari_bayesseg.numerics.voxel_statistics import IntensityStatistics
 from napari_bayesseg.posteriors.protocol import Draw, Posterior, ScanReader
 
-__all__ = ["BlockResult", "predict_block"]
+__all__ = ["BlockKernel", "BlockResult", "ScanBoxes", "predict_block"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,62 @@ class BlockResult:
     mean_probability : (C, z, y, x) float32
     measures : dict of (z, y, x) float32
         By name; see ``numerics.uncertainty``.
+    counts : DrawCounts
+        Voxels and 2x2x2 neighbourhoods of each class in each draw.
     """
 
     labels: NDArray[Any]
     mean_probability: NDArray[np.float32]
     measures: dict[str, NDArray[np.float32]]
+    counts: DrawCounts
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is stored of the voxels, by name."""
+        return {
+            "labels": self.labels,
+            "mean_probability": self.mean_probability,
+            **self.measures,
+        }
+
+
+class ScanBoxes(Protocol):
+    """A normalised scan, read box by box."""
+
+    @property
+    def statistics(self) -> IntensityStatistics:
+        """Grey values of the whole scan."""
+        ...
+
+    def read(self, roi: Roi) -> NDArray[np.float32]:
+        """Return a box of the normalised, padded scan."""
+        ...
+
+    def valid(self, roi: Roi) -> NDArray[np.bool_]:
+        """Return which voxels of a box inside the scan are finite."""
+        ...
+
+
+class BlockKernel(Protocol):
+    """Computes blocks. Each run and each process has its own; threads don't share one."""
+
+    def __call__(
+        self, core: Roi, evaluated: Roi, between_draws: Callable[[int], None]
+    ) -> BlockResult:
+        """Compute a block.
+
+        Parameters
+        ----------
+        core : Roi
+            Voxels that the block owns.
+        evaluated : Roi
+            The core and one voxel more at the high side, where there is one: see
+            :func:`~napari_bayesseg.inference.plan.evaluated_box`.
+        between_draws : callable
+            Called with the number of finished draws, and with 0 before the first; may raise to
+            stop.
+        """
+        ...
 
 
 def predict_block(
@@ -47,6 +100,9 @@ def predict_block(
     pool: DrawPool | None = None,
     num_threads: int = 1,
     between_draws: Callable[[int], None] = lambda _: None,
+    evaluated: Roi | None = None,
+    valid: NDArray[np.bool_] | None = None,
+    buffer: NDArray[np.float32] | None = None,
 ) -> BlockResult:
     """Run the deterministic part once and the random part for each draw.
 
@@ -66,13 +122,34 @@ def predict_block(
         For the statistics.
     between_draws : callable
         Called with the number of finished draws; may raise to stop.
+    evaluated : Roi, optional
+        Box in which the draws are computed: see :class:`BlockKernel`. Default the core.
+    valid : (z, y, x) bool, optional
+        Which voxels of `evaluated` are numbers; the others get label 0 and NaN. Default all.
+    buffer : (n,) float32, optional
+        Memory for the draws, at least ``T * C * evaluated.size``.
     """
-    features = posterior.prepare(core, shape, read)
-    buffer = np.empty((len(draws), posterior.num_classes, core.size), np.float32)
-    (pool or DrawPool()).run(draws, features, buffer, between_draws)
-    statistics = summarise_draws(buffer, measures, percentiles, num_threads=num_threads)
+    box = evaluated or core
+    features = posterior.prepare(box, shape, read)
+    between_draws(0)
+    rows = (len(draws), posterior.num_classes, box.size)
+    held = np.empty(np.prod(rows), np.float32) if buffer is None else buffer[: np.prod(rows)]
+    probs = held.reshape(rows)
+    (pool or DrawPool()).run(draws, features, probs, between_draws)
+    del features
+    if valid is not None and not valid.all():
+        probs[:, :, ~valid.ravel()] = np.nan
+    statistics = summarise_draws(probs, measures, percentiles, num_threads=num_threads)
+    counts = count_draws(probs.reshape(*rows[:2], *box.shape), core.shape, num_threads)
+    inside = core.relative_to(box.start).slices
+
+    def cropped(values: NDArray[Any]) -> NDArray[Any]:
+        whole = values.reshape(*values.shape[:-1], *box.shape)
+        return np.ascontiguousarray(whole[(..., *inside)])
+
     return BlockResult(
-        statistics.labels.reshape(core.shape),
-        statistics.mean_probability.reshape(-1, *core.shape),
-        {name: values.reshape(core.shape) for name, values in statistics.measures.items()},
+        cropped(statistics.labels),
+        cropped(statistics.mean_probability),
+        {name: cropped(values) for name, values in statistics.measures.items()},
+        counts,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.inference.draw_pool import DrawPool, KeyedDraws
-from napari_bayesseg.inference.plan import BASE_BYTES, Block, block_bytes
+from napari_bayesseg.inference.plan import BASE_BYTES, Block, block_bytes, evaluated_box
 from napari_bayesseg.io.store_layout import StoreLayout
 from napari_bayesseg.posteriors.protocol import Posterior
 
@@ -83,14 +83,15 @@ def estimate_run(
     settings: InferenceSettings,
 ) -> RunEstimate:
     """Estimate what the blocks will need; runs one small block to time this machine."""
-    shape, samples = layout.shape, settings.num_samples
+    shape, samples, workers = layout.shape, settings.num_samples, settings.workers or 1
     operations, largest = 0.0, 0
     for block in blocks:
-        cost = posterior.cost(block.core, shape)
+        cost = posterior.cost(evaluated_box(block.core, Roi.whole(shape)), shape)
         operations += cost.fixed_operations + samples * cost.draw_operations
         need = block_bytes(posterior, block.core, shape, samples, len(layout.measures))
         largest = max(largest, need)
-    memory = min(BASE_BYTES + largest, max(settings.memory, BASE_BYTES))
+    # Workers share the memory and this machine's processors, which one run keeps busy as well.
+    memory = min(workers * (BASE_BYTES + largest), max(settings.memory, workers * BASE_BYTES))
     seconds = operations / _operations_per_second(posterior, shape) if blocks else 0.0
     voxels = sum(block.core.size for block in blocks)
     return RunEstimate(seconds, memory, voxels * layout.bytes_per_voxel)

@@ -48,7 +48,7 @@ def estimate_prediction(
     """
     for name in settings.measures:
         get_measure(name)
-    posterior, card, folder = open_model(model, choose_device(settings.device))
+    posterior, card, folder = open_model(model, choose_device(settings.device), settings.precision)
     place = Path(out)
     check_out(place, (spec.source, folder))
     plan = plan_run(posterior, spec.shape, settings, place, overwrite=overwrite)
@@ -60,6 +60,8 @@ def estimate_prediction(
         spec.geometry,
         card.class_names,
         {name: MEASURES[name].unit for name in settings.measures or MEASURES},
+        num_samples=settings.num_samples,
+        store_dtype=settings.store_dtype,
     )
     missing = [block for block in plan.blocks() if block.index not in finished]
     return estimate_run(posterior, missing, layout, settings)

@@ -17,18 +17,28 @@ __all__ = [
     "block_bytes",
     "check_block_shape",
     "choose_block_shape",
+    "evaluated_box",
+    "halves",
     "plan_blocks",
     "split_to_fit",
 ]
 
 # Larger blocks waste less on halos; smaller ones show the first result sooner.
-_PREFERRED_VOXELS = 48 * 96 * 96
+_PREFERRED_VOXELS = 2**19
 # What Python and the libraries hold before any tensor exists.
 BASE_BYTES = 600 * 10**6
 _FLOAT_BYTES = 4
-# A heap that keeps what is freed, for draws side by side, has gaps: peaks of 1.6 to 2.1 times what
-# is alive at a time were seen, the more the smaller the blocks.
-_HEAP_FACTOR = 2
+# For each voxel that is read ahead: float32 of this block and the next, and double precision, the
+# stored value and a mask while the next is normalised.
+_READ_BYTES = 4 + 4 + 8 + 8 + 1
+# A card is filled by larger blocks only, and cuts those that are too large for it by itself.
+_PREFERRED_DEVICE_VOXELS = 160**3
+# A run stops between two draws, so a draw should end within about a second. Processors make some
+# 5e10 to 1e11 multiply-adds a second on one thread; below a certain size a block is mostly halo.
+_DRAW_OPERATIONS = 5e10
+_SMALLEST_VOXELS = 32**3
+# Results of changing sizes leave gaps in the heap.
+_RESULTS_FACTOR = 2
 
 
 @dataclass(frozen=True)
@@ -116,14 +126,47 @@ def check_block_shape(block_shape: Index3, shape: Index3, stride: Index3) -> Non
         )
 
 
+def evaluated_box(core: Roi, limit: Roi) -> Roi:
+    """Return the box in which a block's draws are computed: one voxel more at the high sides.
+
+    The block owns the 2x2x2 cells whose lowest corner is in its core; so each cell of `limit`, the
+    plan's roi, belongs to one block, and none reaches out of it.
+    """
+    z, y, x = (min(b + 1, n) for b, n in zip(core.stop, limit.stop, strict=True))
+    return Roi(core.start, (z, y, x))
+
+
 def block_bytes(
     posterior: Posterior, core: Roi, shape: Index3, num_samples: int, num_measures: int
 ) -> int:
-    """Return the memory of a block: its tensors, the buffer of draws, and its results."""
-    cost = posterior.cost(core, shape)
-    draws = num_samples * posterior.num_classes + 2 * posterior.num_classes + num_measures
+    """Return the memory of a block while the next is read and the one before is written.
+
+    Its tensors, the buffer of draws, its results and those before it, and the boxes read.
+    """
+    evaluated = evaluated_box(core, Roi.whole(shape))
+    cost = posterior.cost(evaluated, shape)
     together = min(posterior.parallel_draws, num_samples)
-    return _HEAP_FACTOR * (cost.peak_bytes(together) + _FLOAT_BYTES * draws * core.size)
+    maps = posterior.num_classes + num_measures + 1
+    results = 3 * _FLOAT_BYTES * maps * evaluated.size  # as computed, cropped, and being written
+    buffer = _FLOAT_BYTES * num_samples * posterior.num_classes * evaluated.size
+    read = _READ_BYTES * posterior.read_roi(evaluated, shape).size
+    tensors = cost.heap_factor * cost.peak_bytes(together)
+    return math.ceil(buffer + tensors + _RESULTS_FACTOR * results + read)
+
+
+def halves(core: Roi, stride: Index3) -> tuple[Roi, Roi] | None:
+    """Cut a box in two along its longest axis, at a multiple of the stride from its start.
+
+    None where it is too small for that.
+    """
+    lengths = _halved(list(core.shape), stride)
+    if lengths is None:
+        return None
+    axis = next(a for a in range(3) if lengths[a] != core.shape[a])
+    stop, start = list(core.stop), list(core.start)
+    stop[axis] = start[axis] = core.start[axis] + lengths[axis]
+    low = Roi(core.start, (stop[0], stop[1], stop[2]))
+    return low, Roi((start[0], start[1], start[2]), core.stop)
 
 
 def _halved(lengths: list[int], stride: Index3) -> list[int] | None:
@@ -141,6 +184,8 @@ def choose_block_shape(
 ) -> Index3:
     """Halve the scan until a block is of a comfortable size and fits the memory budget.
 
+    Comfortable is a block that is soon there, and whose draws soon end (see `run_serially`).
+
     Raises
     ------
     SettingsError
@@ -152,7 +197,7 @@ def choose_block_shape(
         core = Roi((0, 0, 0), (lengths[0], lengths[1], lengths[2]))
         centred = _central(core, shape)
         need = block_bytes(posterior, centred, shape, num_samples, num_measures)
-        if core.size <= _PREFERRED_VOXELS and need <= budget:
+        if _is_comfortable(posterior, centred, shape) and need <= budget:
             return core.shape
         smaller = _halved(lengths, posterior.stride)
         if smaller is None:
@@ -163,6 +208,16 @@ def choose_block_shape(
                 f"got {memory / 1e6:g}MB"
             )
         lengths = smaller
+
+
+def _is_comfortable(posterior: Posterior, core: Roi, shape: Index3) -> bool:
+    if posterior.device.type != "cpu":
+        return core.size <= _PREFERRED_DEVICE_VOXELS
+    if core.size > _PREFERRED_VOXELS:
+        return False
+    evaluated = evaluated_box(core, Roi.whole(shape))
+    quick = posterior.cost(evaluated, shape).draw_operations <= _DRAW_OPERATIONS
+    return quick or core.size <= _SMALLEST_VOXELS
 
 
 def _central(core: Roi, shape: Index3) -> Roi:
@@ -187,16 +242,11 @@ def split_to_fit(
     ledger's blocks stay as they are, so a run can be resumed with another budget.
     """
     need = block_bytes(posterior, core, shape, num_samples, num_measures)
-    halves = _halved(list(core.shape), posterior.stride)
-    if need <= memory - BASE_BYTES or halves is None:
+    parts = halves(core, posterior.stride)
+    if need <= memory - BASE_BYTES or parts is None:
         yield core
         return
-    axis = next(a for a in range(3) if halves[a] != core.shape[a])
-    middle = core.start[axis] + halves[axis]
-    for low, high in ((core.start[axis], middle), (middle, core.stop[axis])):
-        start, stop = list(core.start), list(core.stop)
-        start[axis], stop[axis] = low, high
-        part = Roi((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    for part in parts:
         yield from split_to_fit(
             posterior,
             part,

@@ -11,8 +11,16 @@ from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import LazyArray, Volume
 from napari_bayesseg.inference.familiarity import unfamiliar_disagreement, unfamiliar_scan
+from napari_bayesseg.inference.left_out import open_leaving_out
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.inference.run import Job, RunHooks, check_out, plan_run, run_job
+from napari_bayesseg.inference.run import (
+    Job,
+    RunHooks,
+    check_out,
+    check_workers,
+    plan_run,
+    run_job,
+)
 from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
 from napari_bayesseg.inference.sources import choose_device, open_model
 from napari_bayesseg.io.provenance import scan_record
@@ -35,6 +43,12 @@ def predict(
     device: str = "auto",
     measures: Sequence[str] = (),
     percentiles: tuple[float, float] = (20.0, 80.0),
+    precision: str = "float32",
+    store_dtype: str = "float32",
+    skip_below: float | None = None,
+    skip_outside: str | Path | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
     axes: str | None = None,
     overwrite: bool = False,
     focus: Index3 | None = None,
@@ -64,6 +78,21 @@ def predict(
         Default all; see ``numerics.uncertainty.MEASURES``.
     percentiles : (float, float)
         Of the draws, in percent, for ``percentile_spread``.
+    precision : {"float32", "bfloat16"}
+        Of the network; bfloat16 is faster where the processor has it, and less exact.
+    store_dtype : {"float32", "float16", "uint8"}
+        Of the stored maps.
+    skip_below : float, optional
+        Blocks without a voxel above this grey value are left out: label 0, everything else NaN.
+    skip_outside : path, optional
+        Mask of the scan's shape; blocks in which it is 0 everywhere are left out.
+    workers : int, optional
+        Processes of this machine that share the blocks, and the memory; needs the extra
+        ``distributed``. A script that asks for them must be guarded by
+        ``if __name__ == "__main__":``, for each of them imports it.
+    scheduler : str, optional
+        Address of a running dask cluster that computes the blocks, ``"tcp://host:port"``; its
+        workers must reach scan, model and `out` by the same paths. Excludes `workers`.
     axes : str, optional
         One letter or digit an axis for files whose axes can't be told, such as ``"1ZYX"``.
     overwrite : bool
@@ -90,18 +119,27 @@ def predict(
         device=device,
         measures=tuple(dict.fromkeys(measures)),
         percentiles=percentiles,
+        precision=precision,
+        store_dtype=store_dtype,
+        skip_below=skip_below,
+        skip_outside=None if skip_outside is None else str(skip_outside),
+        workers=workers,
+        scheduler=scheduler,
     )
     for name in settings.measures:
         get_measure(name)
     target = choose_device(settings.device)
-    posterior, card, folder = open_model(model, target)
+    check_workers(settings, target)
+    posterior, card, folder = open_model(model, target, settings.precision)
     if isinstance(scan, str | Path):
         volume = read_volume(scan, axes=axes)
     else:
         volume = scan if isinstance(scan, Volume) else Volume.from_array(scan)
     # Everything that can be refused is, before the scan is read through.
     place = Path(out)
-    check_out(place, (volume.spec.source, folder))
+    leaving_out = open_leaving_out(settings, volume)
+    mask = leaving_out.mask.spec.source if leaving_out and leaving_out.mask else None
+    check_out(place, (volume.spec.source, mask, folder))
     plan = plan_run(posterior, volume.shape, settings, place, overwrite=overwrite)
     if settings.num_samples == 1:
         warnings.warn(
@@ -129,6 +167,8 @@ def predict(
         },
         identity,
         card.class_names,
+        leaving_out,
+        volume.spec.source if isinstance(scan, str | Path) else None,
     )
     store = run_job(
         job,

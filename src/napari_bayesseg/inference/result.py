@@ -19,7 +19,9 @@ from napari_bayesseg.inference.plan import BlockPlan
 from napari_bayesseg.inference.scan import NormalisedScan
 from napari_bayesseg.inference.sources import reopen_posterior, reopen_scan
 from napari_bayesseg.io.provenance import geometry_of
+from napari_bayesseg.io.result_arrays import ResultArray
 from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.numerics.draw_counts import DrawCounts
 from napari_bayesseg.numerics.excess import excess
 from napari_bayesseg.numerics.uncertainty import split_excess
 from napari_bayesseg.posteriors.protocol import Posterior
@@ -99,17 +101,22 @@ class Result:
     @property
     def labels(self) -> zarr.Array[Any]:
         """``(Z, Y, X)`` class with the largest mean probability; 0 where not processed."""
-        return self._store.array("labels")
+        return self._store.stored("labels")
 
     @property
-    def mean_probability(self) -> zarr.Array[Any]:
+    def mean_probability(self) -> ResultArray:
         """``(C, Z, Y, X)`` float32, sums to 1 over C; NaN where not processed."""
         return self._store.array("mean_probability")
 
     @property
     def block_mask(self) -> zarr.Array[Any]:
-        """One number a block of the grid: 1 where it is finished."""
-        return self._store.array("block_mask")
+        """One number a block of the grid: 1 where it is finished, 2 where it was left out."""
+        return self._store.stored("block_mask")
+
+    @property
+    def blocks_left_out(self) -> int:
+        """Finished blocks that weren't computed, because `skip_below` or `skip_outside` said so."""
+        return int(self.record.get("blocks_left_out", 0))
 
     @property
     def is_complete(self) -> bool:
@@ -125,7 +132,7 @@ class Result:
             mask[plan.block(index).core.slices] = True
         return mask
 
-    def array(self, name: str) -> zarr.Array[Any]:
+    def array(self, name: str) -> ResultArray:
         """Return ``"labels"``, ``"mean_probability"`` or a stored measure, lazily.
 
         Raises
@@ -135,7 +142,17 @@ class Result:
         """
         return self._store.array(name)
 
-    def measure(self, name: str) -> zarr.Array[Any] | NDArray[np.float32]:
+    def levels(self, name: str) -> tuple[ResultArray, ...]:
+        """Return an array as :meth:`array` does, and its coarser levels where a result has them.
+
+        Raises
+        ------
+        StoreError
+            If it was not stored.
+        """
+        return self._store.levels(name)
+
+    def measure(self, name: str) -> ResultArray | NDArray[np.float32]:
         """Return a measure ``(Z, Y, X)`` float32, NaN where not processed.
 
         With the suffix ``_excess`` it is computed now, in memory: the measure over what is usual
@@ -184,6 +201,18 @@ class Result:
             self.geometry.spacing,
             valid=self.processed & np.isfinite(values),
         )
+
+    def draw_counts(self) -> DrawCounts:
+        """Return the voxels and 2x2x2 neighbourhoods of each class in each draw.
+
+        The sum over the finished blocks: what volumes, surfaces and their uncertainty follow from.
+
+        Raises
+        ------
+        StoreError
+            If the result was made by a version that didn't count.
+        """
+        return self._store.total_counts(sorted(self._store.ledger.rows()))
 
     def draw(self, t: int, roi: Roi | str | None = None) -> NDArray[np.float32]:
         """Make draw `t` again, from its key.

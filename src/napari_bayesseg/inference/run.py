@@ -2,81 +2,35 @@
 
 from __future__ import annotations
 
+import importlib.util
+import math
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from napari_bayesseg.core.errors import StoreError
-from napari_bayesseg.core.geometry import Geometry, Index3, Roi
+import numpy as np
+import torch
+
+from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
-from napari_bayesseg.inference.estimate import RunEstimate, estimate_run
-from napari_bayesseg.inference.plan import BlockPlan, choose_block_shape, plan_blocks
-from napari_bayesseg.inference.scan import NormalisedScan
-from napari_bayesseg.inference.serial_runner import RunProgress, run_serially
+from napari_bayesseg.inference.estimate import estimate_run
+from napari_bayesseg.inference.job import Job, RunHooks
+from napari_bayesseg.inference.plan import Block, BlockPlan, choose_block_shape, plan_blocks
+from napari_bayesseg.inference.serial_runner import run_serially
 from napari_bayesseg.io.atomic import check_room, check_writable, existing_folder
 from napari_bayesseg.io.lock import exclusive_lock
 from napari_bayesseg.io.provenance import first_difference, making, run_id
+from napari_bayesseg.io.pyramid import PYRAMID_VOXELS, build_pyramid
 from napari_bayesseg.io.result_store import ResultStore, is_result_store
-from napari_bayesseg.io.store_layout import StoreLayout
+from napari_bayesseg.io.store_layout import SKIPPED, StoreLayout
 from napari_bayesseg.numerics.uncertainty import MEASURES
 from napari_bayesseg.posteriors.protocol import Posterior
 
-__all__ = ["Job", "RunHooks", "check_out", "plan_run", "run_job"]
-
-
-@dataclass(frozen=True)
-class RunHooks:
-    """How a face follows a run.
-
-    Attributes
-    ----------
-    opened : callable
-        Receives the store's path once it exists; what is finished in it can be shown.
-    estimated : callable or None
-        Receives the :class:`RunEstimate` before the first block; None: nothing is estimated, which
-        saves timing this machine.
-    progress : callable
-        Receives a :class:`RunProgress` after each draw and block.
-    should_stop : callable
-        Asked between two draws.
-    """
-
-    opened: Callable[[Path], None] = lambda _: None
-    estimated: Callable[[RunEstimate], None] | None = None
-    progress: Callable[[RunProgress], None] = lambda _: None
-    should_stop: Callable[[], bool] = lambda: False
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything that a run needs, opened and checked.
-
-    Attributes
-    ----------
-    posterior : Posterior
-    scan : NormalisedScan or None
-        None where the posterior reads no scan.
-    shape, geometry
-        Of the scan.
-    scan_entry, model_entry : mapping
-        Provenance of both.
-    model_identity : mapping
-        What of the model changes the numbers.
-    class_names : tuple of str
-    """
-
-    posterior: Posterior
-    scan: NormalisedScan | None
-    shape: Index3
-    geometry: Geometry
-    scan_entry: Mapping[str, Any]
-    model_entry: Mapping[str, Any]
-    model_identity: Mapping[str, Any]
-    class_names: tuple[str, ...]
+__all__ = ["Job", "RunHooks", "check_out", "check_workers", "plan_run", "run_job"]
 
 
 def check_out(out: Path, sources: Iterable[Path | None]) -> None:
@@ -108,6 +62,28 @@ def check_out(out: Path, sources: Iterable[Path | None]) -> None:
     check_writable(out)
 
 
+def check_workers(settings: InferenceSettings, device: torch.device) -> None:
+    """Refuse other processes that can't be had, before anything is read through.
+
+    Raises
+    ------
+    SettingsError
+        If the extra that they need is missing, or they are more than the GPUs.
+    """
+    if settings.workers is None and settings.scheduler is None:
+        return
+    if importlib.util.find_spec("distributed") is None:
+        raise SettingsError(
+            "workers and scheduler need the package distributed: "
+            'pip install "napari-bayesseg[distributed]"'
+        )
+    workers = settings.workers or 1
+    if device.type == "cuda" and workers > torch.cuda.device_count():
+        raise SettingsError(
+            f"workers: one a GPU, and there are {torch.cuda.device_count()}; got {settings.workers}"
+        )
+
+
 def plan_run(
     posterior: Posterior, shape: Index3, settings: InferenceSettings, out: Path, *, overwrite: bool
 ) -> BlockPlan:
@@ -129,7 +105,7 @@ def plan_run(
         block_shape = choose_block_shape(
             posterior,
             shape,
-            memory=settings.memory,
+            memory=settings.memory // (settings.workers or 1),
             num_samples=settings.num_samples,
             num_measures=len(settings.measures or MEASURES),
         )
@@ -157,6 +133,8 @@ def run_job(
         job.geometry,
         job.class_names,
         {name: MEASURES[name].unit for name in measures},
+        num_samples=settings.num_samples,
+        store_dtype=settings.store_dtype,
     )
     if not out.exists():
         voxels = sum(block.core.size for block in plan.blocks())
@@ -171,20 +149,51 @@ def run_job(
         if missing:
             if hooks.estimated is not None:
                 hooks.estimated(estimate_run(job.posterior, missing, layout, settings))
-            run_serially(
-                plan,
-                missing,
-                job.posterior,
-                job.scan,
-                store,
-                settings,
-                device=device,
-                should_stop=hooks.should_stop,
-                report=hooks.progress,
-            )
+            _run(job, plan, missing, store, settings, device, hooks)
             spent = float(store.record.get("seconds", 0.0)) + perf_counter() - started
-            store.update_record(seconds=round(spent, 2))
+            left_out = int(np.count_nonzero(np.asarray(store.stored("block_mask")) == SKIPPED))
+            store.update_record(seconds=round(spent, 2), blocks_left_out=left_out)
+        if math.prod(job.shape) > PYRAMID_VOXELS:
+            # Stopped, it is gone on with by the same command: the result itself is whole.
+            build_pyramid(store, hooks.should_stop)
     return store
+
+
+def _run(
+    job: Job,
+    plan: BlockPlan,
+    missing: Sequence[Block],
+    store: ResultStore,
+    settings: InferenceSettings,
+    device: str,
+    hooks: RunHooks,
+) -> None:
+    """Compute what is missing, in this process or in others."""
+    if settings.workers is None and settings.scheduler is None:
+        run_serially(
+            plan,
+            missing,
+            job.posterior,
+            job.scan,
+            store,
+            settings,
+            device=device,
+            leaving_out=job.leaving_out,
+            should_stop=hooks.should_stop,
+            report=hooks.progress,
+        )
+        return
+    from napari_bayesseg.inference.dask_runner import run_on_workers  # dask is an extra
+
+    run_on_workers(
+        plan,
+        missing,
+        job,
+        store,
+        settings,
+        should_stop=hooks.should_stop,
+        report=hooks.progress,
+    )
 
 
 def _record(
@@ -201,6 +210,8 @@ def _record(
             "measures": list(measures),
             "percentiles": list(settings.percentiles),
             "block_shape": list(plan.block_shape),
+            **settings.deviations,
+            **({} if job.leaving_out is None else job.leaving_out.identity),
         },
     }
     return {
@@ -213,6 +224,7 @@ def _record(
         "measures": list(measures),
         "block_shape": list(plan.block_shape),
         "making": making(),
+        **({} if job.leaving_out is None else job.leaving_out.record),
     }
 
 

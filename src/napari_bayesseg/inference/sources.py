@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
+from napari_bayesseg.core.settings import Precision
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
 from napari_bayesseg.io.probabilities import read_probabilities
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.networks.checkpoint import ModelCard, Normalisation, load_card, load_network
+from napari_bayesseg.networks.foreign.spec import ForeignSpec
 from napari_bayesseg.networks.model_folders import find_model
+from napari_bayesseg.numerics.planar.tile import HAS_BFLOAT16
+from napari_bayesseg.posteriors.foreign import open_foreign
 from napari_bayesseg.posteriors.network import NetworkPosterior
+from napari_bayesseg.posteriors.planar import PlanarPosterior
 from napari_bayesseg.posteriors.probabilities import ProbabilityPosterior
 from napari_bayesseg.posteriors.protocol import Posterior
 
@@ -36,8 +42,17 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def open_model(model: str | Path, device: torch.device) -> tuple[NetworkPosterior, ModelCard, Path]:
+def open_model(
+    model: str | Path, device: torch.device, precision: Precision = "float32"
+) -> tuple[Posterior, ModelCard, Path]:
     """Load a model by shipped name or folder.
+
+    Parameters
+    ----------
+    model : str or path
+    device : torch.device
+    precision : {"float32", "bfloat16"}
+        Of the convolutions; see :class:`InferenceSettings`.
 
     Raises
     ------
@@ -46,7 +61,20 @@ def open_model(model: str | Path, device: torch.device) -> tuple[NetworkPosterio
     """
     folder = find_model(model)
     card = load_card(folder)
-    return NetworkPosterior(load_network(folder, card), device), card, folder
+    if isinstance(card.network, ForeignSpec):
+        return open_foreign(folder, card, device, precision), card, folder
+    network = load_network(folder, card)
+    if device.type != "cpu":
+        return NetworkPosterior(network, device), card, folder
+    if precision == "bfloat16" and not HAS_BFLOAT16:
+        warnings.warn(
+            "this processor does not multiply bfloat16 numbers by itself: precision bfloat16 is "
+            "slower than float32 here",
+            BayesSegWarning,
+            stacklevel=2,
+        )
+        return NetworkPosterior(network, device, torch.bfloat16), card, folder
+    return PlanarPosterior(network, precision=precision), card, folder
 
 
 def reopen_posterior(record: dict[str, Any]) -> Posterior:
@@ -61,7 +89,9 @@ def reopen_posterior(record: dict[str, Any]) -> Posterior:
     if made_by["kind"] == "probabilities":
         return ProbabilityPosterior(read_probabilities([Path(p) for p in made_by["paths"]]))
     device = choose_device("auto")
-    posterior, card, folder = open_model(made_by["path"], device)
+    posterior, card, folder = open_model(
+        made_by["path"], device, record["settings"].get("precision", "float32")
+    )
     if card.weights_sha256 != made_by["weights_sha256"]:
         raise StoreError(f"{folder}: the model has changed since this result was made")
     return posterior
