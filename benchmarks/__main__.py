@@ -11,12 +11,17 @@ from pathlib import Path
 
 from benchmarks import (
     accuracy,
+    cluster,
     coherence,
     exactness,
+    first_look,
+    gpu,
     memory,
     queue,
     real,
+    roofline,
     sample,
+    throughput,
     tour,
     unseen,
     viewer,
@@ -30,10 +35,15 @@ __all__ = ["BENCHMARKS", "main"]
 
 BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
     # Those that are timed come first: a processor that is warm and busy tells another time.
+    "throughput": throughput.run,
+    "roofline": roofline.run,
+    "gpu": gpu.run,
     "sample": sample.run,
     "viewer": viewer.run,
+    "first-look": first_look.run,
     "tour": tour.run,
     "memory": memory.run,
+    "workers": cluster.run,
     "exactness": exactness.run,
     "coherence": coherence.run,
     "accuracy": accuracy.run,

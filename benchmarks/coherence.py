@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,13 +12,14 @@ from benchmarks.data import MODELS
 from benchmarks.exactness import crop_of_sample, tiled, whole
 from benchmarks.rows import Row, at_most
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.inference.plan import BlockPlan
+from napari_bayesseg.core.settings import InferenceSettings
+from napari_bayesseg.inference.kernels import make_kernel
+from napari_bayesseg.inference.plan import BlockPlan, evaluated_box
 from napari_bayesseg.inference.scan import NormalisedScan
-from napari_bayesseg.networks.checkpoint import load_card, load_network
-from napari_bayesseg.networks.model_folders import find_model
+from napari_bayesseg.inference.sources import open_model
 from napari_bayesseg.posteriors.network import NetworkPosterior
 
-__all__ = ["run", "volumes"]
+__all__ = ["counted", "run", "volumes"]
 
 _SHAPE: Index3 = (48, 96, 96)
 _BLOCK: Index3 = (24, 32, 32)
@@ -30,25 +33,26 @@ def run(quick: bool) -> list[Row]:
     samples = _QUICK_SAMPLES if quick else _NUM_SAMPLES
     rows: list[Row] = []
     for model in MODELS:
-        folder = find_model(model)
-        card = load_card(folder)
-        posterior = NetworkPosterior(load_network(folder, card))
+        posterior, card, _ = open_model(model, torch.device("cpu"))
         scan = crop_of_sample(model, _SHAPE)
         reference, coherent, independent = volumes(posterior, scan, samples)
         table = f"{model}: volume of a class over {samples} draws"
         moved = np.abs(coherent - reference).max(axis=0)
+        stored = np.abs(counted(posterior, scan, samples) - reference).max(axis=0)
         whole_std = reference.std(axis=0, ddof=1)
         tile_std, loose_std = (v.std(axis=0, ddof=1) for v in (coherent, independent))
         for c, name in enumerate(card.class_names):
             found = (
                 ("mean (voxels)", reference[:, c].mean(), None),
                 ("std, whole volume (voxels)", whole_std[c], None),
+                ("sampling error of a std of so many draws", _error_of_std(samples), None),
                 (
                     "coherent tiles: relative change of std",
                     abs(tile_std[c] / whole_std[c] - 1),
                     1e-3,
                 ),
                 ("coherent tiles: largest change of a draw (voxels)", moved[c], None),
+                ("counts of a run: largest change of a draw (voxels)", stored[c], None),
                 ("independent noise per tile: std / whole", loose_std[c] / whole_std[c], None),
             )
             rows += [
@@ -80,15 +84,35 @@ def volumes(
     shape = scan.volume.shape
     blocks = BlockPlan(shape, Roi.whole(shape), block).blocks()
     for t in range(samples):
-        draw = posterior.draw(t, seed=0)
-        reference[t] = _count(whole(posterior, draw, scan), classes)
-        coherent[t] = _count(tiled(posterior, draw, scan, block), classes)
+        reference[t] = _count(whole(posterior, t, scan), classes)
+        coherent[t] = _count(tiled(posterior, t, scan, block), classes)
     for tile in blocks:
         features = posterior.prepare(tile.core, shape, scan.read)
         for t in range(samples):
             own = posterior.draw(t, seed=1 + tile.index)
-            independent[t] += _count(own.logits(features)[0], classes)
+            scores = torch.from_numpy(own.probabilities(features))
+            independent[t] += _count(scores, classes)
     return reference, coherent, independent
+
+
+def counted(
+    posterior: NetworkPosterior, scan: NormalisedScan, samples: int, block: Index3 = _BLOCK
+) -> Counts:
+    """Return the voxels of every class in every draw ``(T, C)`` as a run counts and stores them."""
+    shape = scan.volume.shape
+    plan = BlockPlan(shape, Roi.whole(shape), block)
+    settings = InferenceSettings.checked(num_samples=samples)
+    kernel = make_kernel(posterior, scan, shape, settings, ())
+    total = np.zeros((samples, posterior.num_classes))
+    for tile in plan.blocks():
+        result = kernel(tile.core, evaluated_box(tile.core, plan.roi), lambda _: None)
+        total += result.counts.voxels
+    return total
+
+
+def _error_of_std(samples: int) -> float:
+    """Return the relative standard error of a standard deviation of normal numbers."""
+    return 1.0 / math.sqrt(2.0 * (samples - 1))
 
 
 def _count(scores: torch.Tensor, classes: int) -> Counts:

@@ -1,7 +1,7 @@
 """Put the tables of the JSON files into the documentation, between its markers.
 
-``python -m benchmarks.report JSON... [--into docs/results.md] [--check]``; in the document, the
-table of the benchmark NAME stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
+``python -m benchmarks.report JSON... [--into PAGE]... [--check]``; on a page, the table of the
+benchmark NAME stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from pathlib import Path
 from benchmarks.rows import Outcome, read_outcomes
 from benchmarks.tables import markdown
 
-__all__ = ["DOCUMENT", "RESULTS", "fill", "main"]
+__all__ = ["DOCUMENT", "ENGINE", "RESULTS", "fill", "fill_pages", "main", "markers"]
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 DOCUMENT = _DOCS / "results.md"
-"""What people read."""
+"""What people read: masks, uncertainty, the window."""
+ENGINE = _DOCS / "benchmarks.md"
+"""What people read: how fast, how exact, how much memory."""
 RESULTS = _DOCS / "results.json"
-"""The numbers that :data:`DOCUMENT` shows."""
+"""The numbers that both pages show."""
+
+
+def markers(name: str) -> tuple[str, str]:
+    """Return the comments between which something of this name stands."""
+    return f"<!-- begin {name} -->", f"<!-- end {name} -->"
 
 
 def fill(text: str, outcomes: Sequence[Outcome]) -> str:
@@ -33,7 +40,7 @@ def fill(text: str, outcomes: Sequence[Outcome]) -> str:
         If the document has no place for one of them.
     """
     for outcome in outcomes:
-        begin, end = f"<!-- begin {outcome.name} -->", f"<!-- end {outcome.name} -->"
+        begin, end = markers(outcome.name)
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         if not pattern.search(text):
             raise ValueError(f"the document has no place for {outcome.name}: write {begin} {end}")
@@ -42,19 +49,41 @@ def fill(text: str, outcomes: Sequence[Outcome]) -> str:
     return text
 
 
+def fill_pages(pages: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the pages, each with the tables that it has places for.
+
+    Raises
+    ------
+    ValueError
+        If no page has a place for one of the outcomes.
+    """
+    places = [[o for o in outcomes if markers(o.name)[0] in page] for page in pages]
+    for outcome in outcomes:
+        if not any(outcome in found for found in places):
+            fill(pages[0], [outcome])  # says what is missing
+    return [fill(page, found) for page, found in zip(pages, places, strict=True)]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; with ``--check`` return 1 if the document is not up to date."""
+    """Run the command line; with ``--check`` return 1 if a page is not up to date."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.add_argument("json", type=Path, nargs="*", default=[RESULTS], help="files of results")
-    parser.add_argument("--into", type=Path, default=DOCUMENT, help="document with markers")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        action="append",
+        help="page with markers, can be given again; default results.md and benchmarks.md",
+    )
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     options = parser.parse_args(arguments)
     outcomes = [outcome for path in options.json for outcome in read_outcomes(path)]
-    before = options.into.read_text(encoding="utf-8")
-    after = fill(before, outcomes)
+    paths = options.into or [DOCUMENT, ENGINE]
+    before = [path.read_text(encoding="utf-8") for path in paths]
+    after = fill_pages(before, outcomes)
     if options.check:
         return int(after != before)
-    options.into.write_text(after, encoding="utf-8")
+    for path, text in zip(paths, after, strict=True):
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

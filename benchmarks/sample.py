@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 
 from benchmarks.data import MODELS, sample, workspace
-from benchmarks.one_run import PARTS, Run, run_fresh
+from benchmarks.one_run import BESIDE, PARTS, Run, run_fresh
 from benchmarks.predictions import NUM_SAMPLES
 from benchmarks.rows import Row, at_most
 
@@ -74,5 +74,9 @@ def _part_rows(model: str, runs: Sequence[Run]) -> list[Row]:
         Row.of(_PARTS_TABLE, part, model, value=_median([run.parts.get(part, 0.0) for run in runs]))
         for part in PARTS
     ]
-    rest = _median([run.seconds - sum(run.parts.values()) for run in runs])
+    rest = _median([run.seconds - _waited_for(run) for run in runs])
     return [*rows, Row.of(_PARTS_TABLE, "everything else", model, value=rest)]
+
+
+def _waited_for(run: Run) -> float:
+    return sum(seconds for part, seconds in run.parts.items() if part not in BESIDE)

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.rows import SEPARATOR, Outcome
 
-__all__ = ["format_cell", "format_value", "markdown"]
+__all__ = ["format_cell", "format_value", "markdown", "split_metric"]
 
 _KEPT, _MISSED = "✓", "✗"
 _RELATIONS = {">=": "≥", "<=": "≤"}
@@ -39,7 +39,7 @@ def format_cell(entry: dict[str, Any] | None) -> str:
     return f"{text} {_KEPT} ({goal})" if entry["holds"] else f"**{text} {_MISSED} ({goal})**"
 
 
-def _parts(metric: str) -> tuple[str, str, str]:
+def split_metric(metric: str) -> tuple[str, str, str]:
     """Split a metric into table, line and column; what is left out is empty."""
     parts = metric.split(SEPARATOR)
     if len(parts) == 1:
@@ -53,7 +53,7 @@ def markdown(outcome: Outcome) -> str:
     """Return the tables of one benchmark, in the order in which their rows came."""
     tables: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for entry in outcome.results:
-        table, line, column = _parts(entry["metric"])
+        table, line, column = split_metric(entry["metric"])
         tables.setdefault(table, {})[line, column] = entry
     return "\n\n".join(_table(title, cells) for title, cells in tables.items())
 

@@ -12,7 +12,7 @@ import tifffile
 import benchmarks.__main__ as command
 from benchmarks import accuracy, coherence, data, exactness, queue, real, unseen
 from benchmarks.data import Case
-from benchmarks.one_run import PARTS, run_fresh
+from benchmarks.one_run import BESIDE, PARTS, run_fresh
 from benchmarks.rows import Row, at_most
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.predict import predict
@@ -110,6 +110,8 @@ def test_coherent_tiles_keep_every_volume(case: Case) -> None:
     posterior = NetworkPosterior(small_network())
     whole, coherent, independent = coherence.volumes(posterior, scan, 3, block=(8, 12, 12))
     np.testing.assert_allclose(coherent, whole, atol=2)
+    counted = coherence.counted(posterior, scan, 3, block=(8, 12, 12))
+    np.testing.assert_array_equal(counted, coherent)
     assert np.all(independent.sum(axis=1) == np.prod(SHAPE))
     assert not np.allclose(independent, whole, atol=2)
 
@@ -129,7 +131,20 @@ def test_a_fresh_process_is_timed_and_weighed(case: Case, model: Path, folder: P
     assert run.num_blocks == 1
     assert run.block_shape == list(SHAPE)
     assert set(run.parts) == set(PARTS)
-    assert sum(run.parts.values()) <= run.seconds
+    assert sum(run.parts[part] for part in set(PARTS) - set(BESIDE)) <= run.seconds
+
+
+def test_a_run_that_is_asked_to_stop_does_so(case: Case, model: Path, folder: Path) -> None:
+    run = run_fresh(
+        stop_after_blocks=2,
+        scan=case.image,
+        model=model,
+        out=folder / "stopped.zarr",
+        num_samples=1000,
+        block_shape=(8, 8, 8),
+    )
+    assert 2 <= run.num_blocks < 9
+    assert 0 <= run.cancel_seconds < run.seconds
 
 
 def test_probabilities_made_of_labels_sum_to_one() -> None:

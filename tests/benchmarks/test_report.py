@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import DOCUMENT, RESULTS, fill, main
+from benchmarks.__main__ import BENCHMARKS
+from benchmarks.report import DOCUMENT, ENGINE, RESULTS, fill, fill_pages, main
 from benchmarks.rows import Outcome, Row, write_outcomes
 
 TEXT = """# Results
@@ -15,7 +16,8 @@ old
 words
 <!-- begin two --><!-- end two -->
 """
-ONE = Outcome.of("one", "2 cores", [Row("wall \\1 time", 1.5)])
+ONE_ROW = Row("wall \\1 time", 1.5)
+ONE = Outcome.of("one", "2 cores", [ONE_ROW])
 
 
 def test_tables_go_between_their_markers_and_nothing_else_changes() -> None:
@@ -44,7 +46,23 @@ def test_check_compares_and_writes_nothing(tmp_path: Path) -> None:
     assert main([*arguments, "--check"]) == 0
 
 
+def test_a_table_goes_on_every_page_that_has_a_place_for_it() -> None:
+    other = "# Engine\n<!-- begin one --><!-- end one -->\n"
+    neither = "# Nothing here\n"
+    filled = fill_pages([TEXT, other, neither], [ONE])
+    assert all("| wall \\1 time | 1.5 |" in page for page in filled[:2])
+    assert filled[2] == neither
+    with pytest.raises(ValueError, match="no place for one"):
+        fill_pages([neither], [ONE])
+
+
 def test_the_documentation_shows_the_numbers_beside_it() -> None:
     assert RESULTS.is_file()
     assert DOCUMENT.is_file()
+    assert ENGINE.is_file()
     assert main(["--check"]) == 0
+
+
+def test_every_benchmark_has_a_place_on_a_page() -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (DOCUMENT, ENGINE)]
+    assert fill_pages(pages, [Outcome.of(name, "2 cores", [ONE_ROW]) for name in BENCHMARKS])

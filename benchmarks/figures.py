@@ -1,0 +1,221 @@
+"""Pictures of the results: ``python -m benchmarks.figures [JSON] [--into docs/images]``.
+
+Those that were drawn are linked on the page, between ``<!-- begin FILE -->`` and its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.report import ENGINE, RESULTS, markers
+from benchmarks.rows import Outcome, read_outcomes
+from benchmarks.tables import split_metric
+
+__all__ = ["PICTURES", "Picture", "link", "main", "tables_of"]
+
+Cells = Mapping[tuple[str, str], float]
+
+# Okabe and Ito: told apart with any colour vision; ours and others differ in lightness too.
+_OURS, _PEERS, _LINE = "#0072B2", "#E69F00", "#D55E00"
+_DPI = 100
+_WIDTH = 8.0  # inches, so 800 pixels
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of one benchmark.
+
+    Attributes
+    ----------
+    benchmark : str
+        Its name.
+    caption : str
+        For those who can't see it.
+    draw : callable
+        Makes the figure; None where the outcome has nothing to show.
+    """
+
+    benchmark: str
+    caption: str
+    draw: Callable[[Outcome], Figure | None]
+
+
+def tables_of(outcome: Outcome) -> dict[str, dict[tuple[str, str], float]]:
+    """Return the numbers of each table: (line, column) to value."""
+    found: dict[str, dict[tuple[str, str], float]] = {}
+    for entry in outcome.results:
+        table, line, column = split_metric(entry["metric"])
+        if isinstance(entry["value"], int | float):
+            found.setdefault(table, {})[line, column] = float(entry["value"])
+    return found
+
+
+def _column(cells: Cells, ending: str) -> dict[str, float]:
+    """Return the values of the column whose name ends so, by line."""
+    return {line: value for (line, column), value in cells.items() if column.endswith(ending)}
+
+
+def _style(axes: Axes, title: str) -> None:
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.tick_params(labelsize=9)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _panels(count: int, height: float) -> tuple[Figure, Sequence[Axes]]:
+    figure = Figure(figsize=(_WIDTH, count * height), dpi=_DPI, layout="constrained")
+    axes = figure.subplots(count, 1, squeeze=False)
+    return figure, list(axes[:, 0])
+
+
+def draw_throughput(outcome: Outcome) -> Figure | None:
+    """Bars of the time of all draws; ours and the peers in a colour each."""
+    tables = {
+        title: _column(cells, " draws (s)")
+        for title, cells in tables_of(outcome).items()
+        if _column(cells, "times run")
+    }
+    if not tables:
+        return None
+    figure, panels = _panels(len(tables), 3.0)
+    for axes, (title, times) in zip(panels, tables.items(), strict=True):
+        names = sorted(times, key=lambda name: -times[name])
+        colours = [_OURS if name.startswith("ours") else _PEERS for name in names]
+        bars = axes.barh(names, [times[name] for name in names], color=colours)
+        axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=9)
+        axes.margins(x=0.12)
+        axes.set_xlabel("time of all draws (s); peers: one pass times the draws", fontsize=9)
+        _style(axes, title)
+    return figure
+
+
+def draw_layers(outcome: Outcome) -> Figure | None:
+    """Bars of each layer's share of a draw's time; points for its share of the peak."""
+    tables = {title: cells for title, cells in tables_of(outcome).items() if "once a draw" in title}
+    if not tables:
+        return None
+    figure, panels = _panels(len(tables), 3.4)
+    for axes, (title, cells) in zip(panels, tables.items(), strict=True):
+        times, peaks = (_column(cells, f"share of the {of} (%)") for of in ("time", "peak"))
+        names = list(times)[::-1]
+        axes.barh(names, [times[name] for name in names], color=_OURS, label="of the draw's time")
+        with_peak = [name for name in names if name in peaks]
+        values = [peaks[name] for name in with_peak]
+        axes.plot(values, with_peak, "D", color=_LINE, label="of the convolution's peak")
+        axes.set_xlim(0, max(100.0, *values) * 1.02)
+        axes.set_xlabel("share (%)", fontsize=9)
+        axes.legend(fontsize=9, loc="lower right", frameon=False)
+        _style(axes, title)
+    return figure
+
+
+def draw_memory(outcome: Outcome) -> Figure | None:
+    """Lines of the peak over the size of the scan, one for each number of draws."""
+    peaks = _column(tables_of(outcome).get("peak memory of the process", {}), "peak (GB)")
+    lines = _lines_of_memory(peaks)
+    if not lines:
+        return None
+    figure, (axes,) = _panels(1, 3.6)
+    styles = zip(sorted(lines.items()), (_OURS, _PEERS), "os", strict=False)
+    for (samples, points), colour, marker in styles:
+        sides, values = zip(*sorted(points), strict=True)
+        axes.plot(sides, values, color=colour, marker=marker, label=f"T = {samples}")
+    axes.axhline(2.0, color=_LINE, linestyle="--", label="the budget asked for")
+    ticks = sorted({side for points in lines.values() for side, _ in points})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [f"{side}³" for side in ticks])
+    axes.set_ylim(0, 2.2)
+    axes.set_xlabel("size of the scan (voxels)", fontsize=9)
+    axes.set_ylabel("peak memory of the process (GB)", fontsize=9)
+    axes.legend(fontsize=9, frameon=False)
+    _style(axes, "8 blocks of a sparse scan, --memory 2GB")
+    return figure
+
+
+def _lines_of_memory(peaks: Mapping[str, float]) -> dict[int, list[tuple[int, float]]]:
+    """Sort peaks by number of draws: side of the scan and peak in GB, for the budget of 2 GB."""
+    lines: dict[int, list[tuple[int, float]]] = {}
+    for line, peak in peaks.items():
+        side, samples, memory = line.split(", ")
+        if memory.endswith("2GB"):
+            point = int(side.rstrip("³")), peak
+            lines.setdefault(int(samples.removeprefix("T = ")), []).append(point)
+    return lines
+
+
+PICTURES: Mapping[str, Picture] = {
+    "throughput.png": Picture(
+        "throughput",
+        "Bars: time of sixteen draws by this project and by four other ways through a volume",
+        draw_throughput,
+    ),
+    "layers.png": Picture(
+        "roofline",
+        "For each layer of a draw: its share of the time, and the share of the peak it reaches",
+        draw_layers,
+    ),
+    "memory.png": Picture(
+        "memory",
+        "Peak memory against the size of the scan, for 4 and for 64 draws, below the budget",
+        draw_memory,
+    ),
+}
+"""Pictures by file name."""
+
+
+def _drawn(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, Figure]]:
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    for file, picture in PICTURES.items():
+        if picture.benchmark in by_name:
+            figure = picture.draw(by_name[picture.benchmark])
+            if figure is not None:
+                yield file, figure
+
+
+def link(text: str, links: Mapping[str, str]) -> str:
+    """Return the page with pictures in the places that their file names mark.
+
+    Parameters
+    ----------
+    text : str
+    links : mapping
+        File name to where it lies, seen from the page.
+    """
+    for file, target in links.items():
+        begin, end = markers(file)
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        content = f"{begin}\n![{PICTURES[file].caption}]({target})\n{end}"
+        text = pattern.sub(lambda _, content=content: content, text)  # type: ignore[misc]
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw every picture for which there are results, and link it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
+    parser.add_argument("json", type=Path, nargs="?", default=RESULTS, help="file of results")
+    parser.add_argument("--into", type=Path, default=ENGINE.parent / "images", help="folder")
+    parser.add_argument("--page", type=Path, default=ENGINE, help="page to link them on")
+    options = parser.parse_args(arguments)
+    options.into.mkdir(parents=True, exist_ok=True)
+    links = {}
+    for file, figure in _drawn(read_outcomes(options.json)):
+        path = options.into / file
+        figure.savefig(path)
+        links[file] = Path(os.path.relpath(path, options.page.parent)).as_posix()
+    page = link(options.page.read_text(encoding="utf-8"), links)
+    options.page.write_text(page, encoding="utf-8")
+    sys.stderr.write(f"{', '.join(links) or 'nothing'} drawn\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

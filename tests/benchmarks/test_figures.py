@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from benchmarks import figures, roofline, throughput
+from benchmarks.contest import Field, Timing
+from benchmarks.layers import LayerTime
+from benchmarks.nets import Net
+from benchmarks.rows import Outcome, Row, write_outcomes
+
+MACHINE = "2 cores"
+PAGE = "# Page\n\n<!-- begin memory.png --><!-- end memory.png -->\nend\n"
+
+
+@pytest.fixture
+def outcomes() -> list[Outcome]:
+    field = Field("x", 160, 64, 16)
+    times = {"ours, float32": [Timing(4.0, 8.0)], "MONAI, default": [Timing(2.0, 2.0)]}
+    timed = throughput.rows_of(Net("net", Path("x"), 64), field, times)
+    layers = [LayerTime("head", 0.2, 1e9), LayerTime("softmax", 0.1, 0.0)]
+    shares = roofline._rows_of_layers("net, float32, block: decoder, once a draw", layers, 1e10)
+    table = "peak memory of the process"
+    peaks = [
+        Row.of(table, f"{side}³, T = {samples}, memory 2GB", "peak (GB)", value=0.5 + samples / 100)
+        for side in (256, 1024)
+        for samples in (4, 64)
+    ]
+    rows = {"throughput": timed, "roofline": shares, "memory": peaks}
+    return [Outcome.of(name, MACHINE, found) for name, found in rows.items()]
+
+
+def test_every_picture_is_drawn_800_pixels_wide(outcomes: list[Outcome], tmp_path: Path) -> None:
+    results, page = tmp_path / "results.json", tmp_path / "page.md"
+    write_outcomes(results, outcomes)
+    page.write_text(PAGE, encoding="utf-8")
+    into = tmp_path / "images"
+    assert figures.main([str(results), "--into", str(into), "--page", str(page)]) == 0
+    assert {path.name for path in into.iterdir()} == set(figures.PICTURES)
+    assert {imread(path).shape[1] for path in into.iterdir()} == {800}
+    text = page.read_text(encoding="utf-8")
+    assert f"![{figures.PICTURES['memory.png'].caption}](images/memory.png)" in text
+    assert text.endswith("end\n")
+
+
+def test_points_of_the_memory_are_sorted_by_draws() -> None:
+    peaks = {"512³, T = 4, memory 2GB": 0.8, "256³, T = 4, memory 2GB": 0.7}
+    peaks |= {"256³, T = 64, memory 2GB": 1.0, "256³, T = 4, memory 1GB": 0.6}
+    assert figures._lines_of_memory(peaks) == {4: [(512, 0.8), (256, 0.7)], 64: [(256, 1.0)]}
+
+
+def test_bars_are_the_times_of_all_draws(outcomes: list[Outcome]) -> None:
+    figure = figures.draw_throughput(outcomes[0])
+    assert figure is not None
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [32.0, 4.0]
+    assert "(s)" in axes.get_xlabel()
+
+
+def test_without_numbers_nothing_is_drawn() -> None:
+    empty = Outcome.of("throughput", MACHINE, [Row("skipped", "not installed")])
+    assert all(picture.draw(empty) is None for picture in figures.PICTURES.values())
+
+
+def test_linking_again_changes_nothing() -> None:
+    once = figures.link(PAGE, {"memory.png": "images/memory.png"})
+    assert once != PAGE
+    assert figures.link(once, {"memory.png": "images/memory.png"}) == once
