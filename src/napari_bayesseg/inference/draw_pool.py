@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_bayesseg.posteriors.protocol import Draw, Posterior
+from napari_bayesseg.posteriors.protocol import Draw, FillingDraw, Posterior
 
 __all__ = ["DrawPool", "KeyedDraws"]
 
@@ -106,7 +106,11 @@ class DrawPool:
         """
 
         def compute(index: int) -> None:
-            out[index] = draws[index].probabilities(features).reshape(out.shape[1:])
+            draw = draws[index]
+            if isinstance(draw, FillingDraw):
+                draw.fill(features, out[index])
+            else:
+                out[index] = draw.probabilities(features).reshape(out.shape[1:])
 
         if self._executor is None:
             for index in range(len(draws)):

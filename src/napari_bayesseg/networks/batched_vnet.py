@@ -252,9 +252,9 @@ class BatchedVNet:
         """Run everything that does not depend on the draw, once a block.
 
         `patch` holds ``windows.read`` of the normalised scan, ``(1, C, z, y, x)``, on the device.
+        The encoder computes in the network's own type, as on the processor.
         """
-        with torch.autocast(self.device.type, torch.bfloat16, self.dtype == torch.bfloat16):
-            *skips, bottleneck = self.network.encode(patch, windows)
+        *skips, bottleneck = self.network.encode(patch, windows)
         shared = [
             stage.share(skip, need, self.dtype)
             for stage, skip, need in zip(self._stages, skips, windows.decoder, strict=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -146,13 +145,7 @@ def convolve(patch: Patch, weight: Tensor, bias: Tensor | None, need: Window) ->
     """
     kz, ky, kx = weight.shape[2:]
     data, even = with_border(patch, (kz, ky, kx), need)
-    if not torch.is_grad_enabled() and data.device.type == "cpu" and data.dtype == torch.float32:
-        # The dispatcher sends small single-example convolutions to a slow path; oneDNN is called
-        # directly, which differs from that path by rounding only.
-        out = torch.mkldnn_convolution(data, weight, bias, even, [1, 1, 1], [1, 1, 1], 1)
-    else:
-        out = functional.conv3d(data, weight, bias, padding=even)
-    return Patch(out, need)
+    return Patch(functional.conv3d(data, weight, bias, padding=even), need)
 
 
 def max_pool(patch: Patch, factor: Index3, need: Window) -> Patch:

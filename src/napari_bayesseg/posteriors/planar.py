@@ -23,6 +23,9 @@ from napari_bayesseg.posteriors.protocol import ScanReader
 
 __all__ = ["PlanarDraw", "PlanarPosterior"]
 
+# For packed draws that are kept from block to block.
+_KEPT_BYTES = 32 * 2**20
+
 
 @dataclass(frozen=True)
 class PlanarDraw:
@@ -34,7 +37,14 @@ class PlanarDraw:
 
     def probabilities(self, features: PlanarFeatures) -> NDArray[np.float32]:
         """Return softmax ``(C, *core)`` float32; a single logit gives two classes."""
-        return self.network.decoder.decode(features, self.weights)
+        out = np.empty((self.network.num_classes, *features.windows.output.shape), np.float32)
+        self.fill(features, out)
+        return out
+
+    def fill(self, features: PlanarFeatures, out: NDArray[np.float32]) -> None:
+        """Write softmax to the contiguous array `out`, ``(C, *core)`` or ``(C, voxels)``."""
+        shape = (self.network.num_classes, *features.windows.output.shape)
+        self.network.decoder.decode(features, self.weights, out.reshape(shape))
 
 
 class PlanarPosterior(NetworkPosterior):
@@ -59,6 +69,8 @@ class PlanarPosterior(NetworkPosterior):
     def __init__(self, network: VNet, *, precision: str = "float32") -> None:
         super().__init__(network)
         self.planar = PlanarVNet(network, paired=precision == "bfloat16")
+        # A run asks for the same draws in every block.
+        self._draws: dict[tuple[int, int], PlanarDraw] = {}
 
     def warm_up(self) -> None:
         """Compile the convolutions (seconds, once a machine)."""
@@ -76,8 +88,14 @@ class PlanarPosterior(NetworkPosterior):
 
     def draw(self, index: int, *, seed: int) -> PlanarDraw:  # type: ignore[override]
         """Realise every random layer from the key (seed, index, layer name) and pack it."""
-        realisations = self._realise(index, seed)
-        return PlanarDraw(self.planar, realisations, self.planar.weights.draw(realisations))
+        found = self._draws.get((seed, index))
+        if found is None:
+            realisations = self._realise(index, seed)
+            weights = self.planar.weights.draw(realisations)
+            found = PlanarDraw(self.planar, realisations, weights)
+            if (1 + len(self._draws)) * weights.num_bytes <= _KEPT_BYTES:
+                self._draws[seed, index] = found
+        return found
 
     def cost(self, core: Roi, shape: Index3) -> VNetCost:
         """Return memory and operations of a block."""

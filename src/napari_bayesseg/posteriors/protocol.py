@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
 
-__all__ = ["BlockCost", "Draw", "Posterior", "ScanReader"]
+__all__ = ["BlockCost", "Draw", "FillingDraw", "Posterior", "ScanReader"]
 
 ScanReader = Callable[[Roi], NDArray[np.float32]]
 """Returns normalised grey values of a box of the *padded* scan, ``(z, y, x)``."""
@@ -45,6 +45,15 @@ class Draw(Protocol):
 
     def probabilities(self, features: Any) -> NDArray[np.float32]:
         """Return softmax ``(C, *core)`` for features made by the same posterior."""
+        ...
+
+
+@runtime_checkable
+class FillingDraw(Draw, Protocol):
+    """A draw that can write its probabilities where they are wanted."""
+
+    def fill(self, features: Any, out: NDArray[np.float32]) -> None:
+        """Write softmax to the contiguous array `out`, ``(C, *core)``."""
         ...
 
 

@@ -10,12 +10,13 @@ import torch
 
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.inference.block import predict_block
+from napari_bayesseg.inference.draw_pool import DrawPool
 from napari_bayesseg.inference.plan import choose_block_shape, plan_blocks
 from napari_bayesseg.networks.checkpoint import ModelCard
 from napari_bayesseg.networks.vnet3d import VNet
 from napari_bayesseg.numerics.error_detection import error_auroc
 from napari_bayesseg.numerics.overlap import dice_per_class
-from napari_bayesseg.posteriors.network import NetworkPosterior
+from napari_bayesseg.posteriors.planar import PlanarPosterior
 from napari_bayesseg.training.dataset import TrainingCase
 
 __all__ = ["score_cases"]
@@ -37,7 +38,7 @@ def score_cases(card: ModelCard, network: VNet, cases: Sequence[TrainingCase]) -
     """
     if not cases:
         return {}
-    posterior = NetworkPosterior(network)
+    posterior = PlanarPosterior(network)
     rows = [_score(card, posterior, case) for case in cases]
     scores: dict[str, Any] = {
         "scans": [case.name for case in cases],
@@ -60,7 +61,7 @@ def _mean(values: Sequence[float], digits: int) -> float | None:
     return round(float(np.mean(known)), digits) if known else None
 
 
-def _score(card: ModelCard, posterior: NetworkPosterior, case: TrainingCase) -> dict[str, Any]:
+def _score(card: ModelCard, posterior: PlanarPosterior, case: TrainingCase) -> dict[str, Any]:
     z, y, x = case.image.shape
     shape: Index3 = (z, y, x)
     labels = np.empty(shape, case.labels.dtype)
@@ -74,20 +75,22 @@ def _score(card: ModelCard, posterior: NetworkPosterior, case: TrainingCase) -> 
         missing = [(0, max(0, b - n)) for b, n in zip(roi.stop, shape, strict=True)]
         return np.ascontiguousarray(np.pad(case.image, missing, mode="edge")[roi.slices])
 
-    for block in plan_blocks(shape, Roi.whole(shape), block_shape, posterior.stride).blocks():
-        result = predict_block(
-            posterior,
-            draws,
-            block.core,
-            shape,
-            read,
-            measures=_MEASURES,
-            percentiles=(20.0, 80.0),
-            num_threads=torch.get_num_threads(),
-        )
-        labels[block.core.slices] = result.labels
-        for name in _MEASURES:
-            maps[name][block.core.slices] = result.measures[name]
+    with DrawPool(posterior.parallel_draws) as pool:
+        for block in plan_blocks(shape, Roi.whole(shape), block_shape, posterior.stride).blocks():
+            result = predict_block(
+                posterior,
+                draws,
+                block.core,
+                shape,
+                read,
+                measures=_MEASURES,
+                percentiles=(20.0, 80.0),
+                pool=pool,
+                num_threads=torch.get_num_threads(),
+            )
+            labels[block.core.slices] = result.labels
+            for name in _MEASURES:
+                maps[name][block.core.slices] = result.measures[name]
     wrong = labels != case.labels
     return {
         "dice": dice_per_class(labels, case.labels, len(card.class_names)),

@@ -59,8 +59,8 @@ class PlanarDecoder:
         # As many as there were draws at a time; taking and giving back is safe in threads.
         self._workspaces: deque[_Workspace] = deque()
 
-    def decode(self, features: PlanarFeatures, draw: DrawWeights) -> Singles:
-        """Return the probabilities ``(C, z, y, x)`` of one draw in the output box."""
+    def decode(self, features: PlanarFeatures, draw: DrawWeights, out: Singles) -> None:
+        """Write the probabilities of one draw to `out`, ``(C, z, y, x)`` of the output box."""
         try:
             workspace = self._workspaces.pop()
         except IndexError:
@@ -68,9 +68,8 @@ class PlanarDecoder:
         below = features.skips[-1]
         for level in reversed(range(len(features.windows.decoder))):
             below = self._stage(level, below, features, draw, workspace)
-        probabilities = self._head(below, features, draw, workspace)
+        self._head(below, features, draw, workspace, out)
         self._workspaces.append(workspace)
-        return probabilities
 
     def _stage(
         self,
@@ -115,8 +114,13 @@ class PlanarDecoder:
         return up
 
     def _head(
-        self, below: Words, features: PlanarFeatures, draw: DrawWeights, workspace: _Workspace
-    ) -> Singles:
+        self,
+        below: Words,
+        features: PlanarFeatures,
+        draw: DrawWeights,
+        workspace: _Workspace,
+        out: Singles,
+    ) -> None:
         """Compute the probabilities from the finest level."""
         spec, grid, output = self._spec, features.grids[0], features.windows.output.roi
         width = 1 if spec.head == "reference" else spec.channels[0]
@@ -137,7 +141,5 @@ class PlanarDecoder:
             lowest=-np.inf,
             paired=(self._paired, False),
         )
-        out = np.empty((spec.num_probabilities, *output.shape), np.float32)
         begin = np.array(grid.plane_and_position(output.start))
         softmax_rows(logits[: spec.num_classes].view(np.float32), begin, grid.pitch, out)
-        return out

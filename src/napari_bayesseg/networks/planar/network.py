@@ -29,6 +29,8 @@ class PlanarVNet:
 
     Attributes
     ----------
+    num_classes : int
+        In the probabilities, at least 2.
     weights : PlanarWeights
     encoder : PlanarEncoder
     decoder : PlanarDecoder
@@ -36,6 +38,7 @@ class PlanarVNet:
 
     def __init__(self, network: VNet, *, paired: bool = False) -> None:
         self.paired = paired
+        self.num_classes = network.spec.num_probabilities
         self.weights = PlanarWeights(network, paired=paired)
         self.encoder = PlanarEncoder(network.spec, self.weights, paired=paired)
         self.decoder = PlanarDecoder(network.spec, self.weights, paired=paired)

@@ -77,6 +77,16 @@ class DrawWeights:
     head: PackedWeights
     classifier: PackedWeights
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory of the packed kernels."""
+        packed = [self.head, self.classifier]
+        for stage in self.stages:
+            packed += [stage.first_skip, stage.first_up, stage.second]
+        return sum(entry.words.nbytes for entry in packed) + sum(
+            stage.up.words.nbytes for stage in self.stages
+        )
+
 
 def _array(tensor: Tensor) -> Singles:
     found: Singles = tensor.detach().float().cpu().contiguous().numpy()

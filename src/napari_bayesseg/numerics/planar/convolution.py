@@ -23,6 +23,9 @@ Words = NDArray[np.uint32]
 Line = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
+# Planes are gone through in strips: what three planes hold of one stays in the second-level cache.
+_STRIP_WORDS = 40_960
+
 
 @compiled
 def convolve(
@@ -62,30 +65,33 @@ def convolve(
     in_plane, partial_plane, partial_channel, out_plane, out_channel = strides
     words_a_tile = CHANNELS // 2 if kind == BFLOAT16 else CHANNELS
     bases = np.empty(inputs.size, dtype=np.int64)
-    for plane in range(planes[0], planes[1]):
-        for i in range(inputs.size):
-            bases[i] = inputs[i] + plane * in_plane
-        for t in range(weights.shape[0]):
-            target = output + plane * out_plane + t * words_a_tile * out_channel
-            start = np.int64(0)
-            if partial != 0:
-                start = partial + plane * partial_plane + t * CHANNELS * partial_channel
-            for position in range(0, num_positions, STEP):
-                compute_tile(
-                    kind,
-                    bases.ctypes.data,
-                    bases.size,
-                    offsets.ctypes.data,
-                    offsets.size,
-                    weights[t].ctypes.data,
-                    position,
-                    start,
-                    partial_channel,
-                    epilogue[t].ctypes.data,
-                    target,
-                    out_channel,
-                    np.float32(lowest),
-                )
+    strip = max(1, _STRIP_WORDS // (max(1, inputs.size) * STEP)) * STEP
+    for begin in range(0, num_positions, strip):
+        end = min(begin + strip, num_positions)
+        for plane in range(planes[0], planes[1]):
+            for i in range(inputs.size):
+                bases[i] = inputs[i] + plane * in_plane
+            for t in range(weights.shape[0]):
+                target = output + plane * out_plane + t * words_a_tile * out_channel
+                start = np.int64(0)
+                if partial != 0:
+                    start = partial + plane * partial_plane + t * CHANNELS * partial_channel
+                for position in range(begin, end, STEP):
+                    compute_tile(
+                        kind,
+                        bases.ctypes.data,
+                        bases.size,
+                        offsets.ctypes.data,
+                        offsets.size,
+                        weights[t].ctypes.data,
+                        position,
+                        start,
+                        partial_channel,
+                        epilogue[t].ctypes.data,
+                        target,
+                        out_channel,
+                        np.float32(lowest),
+                    )
 
 
 @compiled
