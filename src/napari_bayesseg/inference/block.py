@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.inference.draw_pool import DrawPool
 from napari_bayesseg.numerics.draw_counts import DrawCounts, count_draws
@@ -16,7 +17,7 @@ from napari_bayesseg.numerics.sample_statistics import summarise_draws
 from napari_bayesseg.numerics.voxel_statistics import IntensityStatistics
 from napari_bayesseg.posteriors.protocol import Draw, Posterior, ScanReader
 
-__all__ = ["BlockKernel", "BlockResult", "ScanBoxes", "predict_block"]
+__all__ = ["BlockKernel", "BlockResult", "ScanBoxes", "predict_block", "read_nothing"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,17 @@ class BlockKernel(Protocol):
             stop.
         """
         ...
+
+
+def read_nothing(roi: Roi) -> NDArray[np.float32]:
+    """Stand where a posterior reads no scan.
+
+    Raises
+    ------
+    BayesSegError
+        If it does.
+    """
+    raise BayesSegError("this posterior needs a scan")
 
 
 def predict_block(

@@ -13,7 +13,8 @@ from torch import Tensor
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
-from napari_bayesseg.inference.block import BlockResult, ScanBoxes
+from napari_bayesseg.inference.assembly import Assembly
+from napari_bayesseg.inference.block import BlockResult, ScanBoxes, read_nothing
 from napari_bayesseg.inference.plan import evaluated_box, halves
 from napari_bayesseg.networks.batched_convolution import GROUPED_VOXELS
 from napari_bayesseg.networks.batched_vnet import BatchedVNet
@@ -85,7 +86,7 @@ class DeviceKernel:
         self._measures = tuple(measures)
         self._too_large = float("inf")
         self._reader: DeviceReader | None = None
-        read = _read_nothing if scan is None else scan.read
+        read = read_nothing if scan is None else scan.read
         self._draws: DeviceDraws = SingleDraws(posterior, shape, read, settings.seed)
         if isinstance(posterior, NetworkPosterior) and _has_constant_statistics(posterior):
             network, seed = posterior.network, settings.seed
@@ -141,11 +142,11 @@ class DeviceKernel:
         if core.size < self._too_large:
             self._too_large = core.size
             self.memory.reduce(f"parts of {parts[0].shape} voxels instead of {core.shape}")
-        results = [
-            self._whole_or_parts(part, evaluated_box(part, evaluated), between_draws)
-            for part in parts
-        ]
-        return _joined(core, parts, results)
+        whole = Assembly(core)
+        for part in parts:
+            result = self._whole_or_parts(part, evaluated_box(part, evaluated), between_draws)
+            whole.add(part, result)
+        return whole.result()
 
     def _try(
         self, core: Roi, evaluated: Roi, between_draws: Callable[[int], None]
@@ -209,23 +210,3 @@ def _fetched(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
     ]
     torch.cuda.current_stream(device).synchronize()
     return [copy.numpy() for copy in copies]
-
-
-def _joined(core: Roi, parts: Sequence[Roi], results: Sequence[BlockResult]) -> BlockResult:
-    """Put the parts of a block together; their counts add up."""
-    arrays = {}
-    for name, first in results[0].arrays.items():
-        arrays[name] = np.empty((*first.shape[:-3], *core.shape), first.dtype)
-        for part, result in zip(parts, results, strict=True):
-            arrays[name][(..., *part.relative_to(core.start).slices)] = result.arrays[name]
-    counts = results[0].counts
-    for result in results[1:]:
-        counts = counts + result.counts
-    # A sum is of 64 bits, of which those of a block need 32.
-    whole = DrawCounts(counts.voxels.astype(np.uint32), counts.configurations.astype(np.uint32))
-    measures = {name: arrays[name] for name in results[0].measures}
-    return BlockResult(arrays["labels"], arrays["mean_probability"], measures, whole)
-
-
-def _read_nothing(roi: Roi) -> NDArray[np.float32]:
-    raise BayesSegError("this posterior needs a scan")

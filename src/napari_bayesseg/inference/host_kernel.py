@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
-from napari_bayesseg.inference.block import BlockResult, ScanBoxes, predict_block
+from napari_bayesseg.inference.assembly import Assembly
+from napari_bayesseg.inference.block import BlockResult, ScanBoxes, predict_block, read_nothing
 from napari_bayesseg.inference.draw_pool import DrawPool, KeyedDraws
 from napari_bayesseg.inference.plan import evaluated_box, halves, split_to_fit
-from napari_bayesseg.numerics.draw_counts import DrawCounts
 from napari_bayesseg.posteriors.protocol import Posterior
 
 __all__ = ["HostKernel"]
@@ -73,7 +72,7 @@ class HostKernel:
                 num_measures=len(self._measures),
             )
         )
-        whole = None if len(parts) == 1 else _Assembly(core)
+        whole = None if len(parts) == 1 else Assembly(core)
         while parts:
             part = parts.pop(0)
             try:
@@ -84,7 +83,7 @@ class HostKernel:
                     raise
                 self._buffer = np.empty(0, np.float32)
                 parts[:0] = smaller
-                whole = whole or _Assembly(core)
+                whole = whole or Assembly(core)
                 continue
             if whole is None:
                 return result
@@ -104,7 +103,7 @@ class HostKernel:
                 self._draws,
                 core,
                 self._shape,
-                _read_nothing if self._scan is None else self._scan.read,
+                read_nothing if self._scan is None else self._scan.read,
                 measures=self._measures,
                 percentiles=self._settings.percentiles,
                 pool=pool,
@@ -121,40 +120,7 @@ class HostKernel:
         return self._scan.valid(roi)
 
 
-class _Assembly:
-    """The parts of a block, put together as they come."""
-
-    def __init__(self, core: Roi) -> None:
-        self._core = core
-        self._whole: BlockResult | None = None
-
-    def add(self, part: Roi, result: BlockResult) -> None:
-        if self._whole is None:
-            self._whole = BlockResult(
-                np.zeros(self._core.shape, result.labels.dtype),
-                np.empty((len(result.mean_probability), *self._core.shape), np.float32),
-                {name: np.empty(self._core.shape, np.float32) for name in result.measures},
-                DrawCounts.zeros(*result.counts.voxels.shape),
-            )
-        whole, inside = self._whole, part.relative_to(self._core.start).slices
-        for name, values in result.arrays.items():
-            whole.arrays[name][(..., *inside)] = values
-        # Back to 32 bits, of which a block's counts never need more: what is stored is the same
-        # whether a block was cut into parts or not.
-        total = whole.counts + result.counts
-        counts = DrawCounts(total.voxels.astype(np.uint32), total.configurations.astype(np.uint32))
-        self._whole = BlockResult(whole.labels, whole.mean_probability, whole.measures, counts)
-
-    def result(self) -> BlockResult:
-        assert self._whole is not None
-        return self._whole
-
-
 def _is_out_of_memory(error: Exception) -> bool:
     """Whether NumPy (MemoryError) or torch (a RuntimeError with this text) found no memory."""
     text = str(error)
     return isinstance(error, MemoryError) or "allocate memory" in text or "enough memory" in text
-
-
-def _read_nothing(roi: Roi) -> NDArray[np.float32]:
-    raise BayesSegError("this posterior needs a scan")

@@ -9,48 +9,48 @@ from napari_bayesseg.networks.spec import VNetSpec
 from napari_bayesseg.networks.vnet3d import VNetWindows
 from napari_bayesseg.networks.window import Window, needed_by_convolution
 
-__all__ = ["HEAP_FACTOR", "VNetCost", "vnet_cost"]
+__all__ = ["NetworkCost", "vnet_cost"]
 
 # A heap that keeps what is freed, for draws side by side, has gaps: peaks of 1.6 to 2.1 times what
 # is alive at a time were seen, the more the smaller the blocks.
-HEAP_FACTOR = 2.0
+_HEAP_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
-class VNetCost:
+class NetworkCost:
     """What one block needs.
 
     Attributes
     ----------
-    encoder_bytes : int
-        Largest sum of tensors alive at a time while the encoder runs.
+    fixed_bytes : int
+        Largest sum of tensors alive at a time while the deterministic part runs.
     feature_bytes : int
-        What the encoder leaves for the draws.
+        What that leaves for the draws.
     draw_bytes : int
         Largest sum of tensors alive at a time in one draw, without the features.
     fixed_operations, draw_operations : float
-        Multiply-adds once a block (encoder) and for each draw (decoder).
+        Multiply-adds once a block and for each draw.
     heap_factor : float
         How much larger the heap gets than what is alive at a time.
     """
 
-    encoder_bytes: int
+    fixed_bytes: int
     feature_bytes: int
     draw_bytes: int
     fixed_operations: float
     draw_operations: float
-    heap_factor: float = HEAP_FACTOR
+    heap_factor: float = _HEAP_FACTOR
 
     def peak_bytes(self, parallel_draws: int) -> int:
         """Return the largest memory at a time, without the buffer of draws."""
-        return max(self.encoder_bytes, self.feature_bytes + parallel_draws * self.draw_bytes)
+        return max(self.fixed_bytes, self.feature_bytes + parallel_draws * self.draw_bytes)
 
 
 def _voxels(window: Window) -> int:
     return window.roi.size
 
 
-def vnet_cost(spec: VNetSpec, windows: VNetWindows, item_bytes: int = 4) -> VNetCost:
+def vnet_cost(spec: VNetSpec, windows: VNetWindows, item_bytes: int = 4) -> NetworkCost:
     """Add up the convolutions of a block and find its largest set of living tensors.
 
     A convolution holds its input, its output and, where the library reorders them into its own
@@ -85,8 +85,8 @@ def vnet_cost(spec: VNetSpec, windows: VNetWindows, item_bytes: int = 4) -> VNet
     width = 1 if spec.head == "reference" else finest
     draw += (kernel * finest * width + width * spec.num_classes) * core
     decoder = max(decoder, 2 * (finest + width + 2 * spec.num_probabilities) * core)
-    return VNetCost(
-        encoder_bytes=int(item_bytes * encoder),
+    return NetworkCost(
+        fixed_bytes=int(item_bytes * encoder),
         feature_bytes=int(item_bytes * features),
         draw_bytes=int(item_bytes * decoder),
         fixed_operations=float(fixed),

@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from napari_bayesseg.core.errors import BayesSegWarning
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.networks.checkpoint import ModelCard, load_foreign
-from napari_bayesseg.networks.foreign.cost import ForeignCost
+from napari_bayesseg.networks.cost import NetworkCost
 from napari_bayesseg.networks.foreign.dropout import DrawKey
 from napari_bayesseg.networks.foreign.engine import Engine, GraphEngine, make_engine
 from napari_bayesseg.posteriors.deviation import deviation_of_tiles
@@ -183,7 +183,7 @@ class ForeignPosterior:
         """Return the network with the masks of the key (seed, index)."""
         return ForeignDraw(self, DrawKey(seed, index))
 
-    def cost(self, core: Roi, shape: Index3) -> ForeignCost:
+    def cost(self, core: Roi, shape: Index3) -> NetworkCost:
         """Return memory and operations of a block."""
         return self.engine.cost(core, padded_shape(shape, self.stride), self.dtype.itemsize)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_bayesseg.core.errors import CheckpointError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.seeding import keyed_generator
-from napari_bayesseg.networks.cost import VNetCost, vnet_cost
+from napari_bayesseg.networks.cost import NetworkCost, vnet_cost
 from napari_bayesseg.networks.normalisation import Statistics, set_statistics
 from napari_bayesseg.networks.stochastic import stochastic_layers
 from napari_bayesseg.networks.vnet3d import VNet, VNetWindows, vnet_windows
@@ -148,6 +148,6 @@ class NetworkPosterior:
             for layer in self._layers
         }
 
-    def cost(self, core: Roi, shape: Index3) -> VNetCost:
+    def cost(self, core: Roi, shape: Index3) -> NetworkCost:
         """Return memory and operations of a block."""
         return vnet_cost(self.network.spec, self.windows(core, shape), self.dtype.itemsize)

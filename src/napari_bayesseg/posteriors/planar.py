@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.networks.cost import VNetCost
+from napari_bayesseg.networks.cost import NetworkCost
 from napari_bayesseg.networks.planar.cost import planar_cost
 from napari_bayesseg.networks.planar.frames import PlanarFeatures
 from napari_bayesseg.networks.planar.network import PlanarVNet
@@ -97,7 +97,7 @@ class PlanarPosterior(NetworkPosterior):
                 self._draws[seed, index] = found
         return found
 
-    def cost(self, core: Roi, shape: Index3) -> VNetCost:
+    def cost(self, core: Roi, shape: Index3) -> NetworkCost:
         """Return memory and operations of a block."""
         windows = self.windows(core, shape)
         return planar_cost(self.network.spec, windows, paired=self.planar.paired)

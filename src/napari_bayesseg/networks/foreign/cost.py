@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from napari_bayesseg.core.geometry import Index3
-from napari_bayesseg.networks.cost import HEAP_FACTOR
+from napari_bayesseg.networks.cost import NetworkCost
 from napari_bayesseg.networks.foreign.execute import schedule
 from napari_bayesseg.networks.foreign.graph import Graph
 from napari_bayesseg.networks.foreign.windows import GraphWindows
 
-__all__ = ["ForeignCost", "VoxelCost", "graph_cost", "voxel_cost"]
+__all__ = ["VoxelCost", "graph_cost", "voxel_cost"]
 
 # A convolution also holds a copy of its input and output in the library's own layout, in which
 # channels come in groups of 16.
@@ -23,42 +23,12 @@ _COPIES = 2
 _GROUP = 16
 
 
-@dataclass(frozen=True)
-class ForeignCost:
-    """What one block needs.
-
-    Attributes
-    ----------
-    fixed_bytes : int
-        Largest sum of tensors alive at a time while the deterministic part runs.
-    feature_bytes : int
-        What it leaves for the draws.
-    draw_bytes : int
-        Largest sum of tensors alive at a time in one draw, without the features.
-    fixed_operations, draw_operations : float
-        Multiply-adds once a block and for each draw.
-    heap_factor : float
-        How much larger the heap gets than what is alive at a time.
-    """
-
-    fixed_bytes: int
-    feature_bytes: int
-    draw_bytes: int
-    fixed_operations: float
-    draw_operations: float
-    heap_factor: float = HEAP_FACTOR
-
-    def peak_bytes(self, parallel_draws: int) -> int:
-        """Return the largest memory at a time, without the buffer of draws."""
-        return max(self.fixed_bytes, self.feature_bytes + parallel_draws * self.draw_bytes)
-
-
-def graph_cost(graph: Graph, windows: GraphWindows, item_bytes: int) -> ForeignCost:
+def graph_cost(graph: Graph, windows: GraphWindows, item_bytes: int) -> NetworkCost:
     """Follow the schedule of a block and add up what is alive at each step."""
     kept = sum(graph.channels[i] * window.roi.size for i, window in windows.kept.items())
     fixed_numbers, fixed_operations = _part(graph, windows, random=False)
     draw_numbers, draw_operations = _part(graph, windows, random=True)
-    return ForeignCost(
+    return NetworkCost(
         int(item_bytes * fixed_numbers),
         int(item_bytes * kept),
         int(item_bytes * draw_numbers),
@@ -104,10 +74,10 @@ class VoxelCost:
     numbers: float
     operations: float
 
-    def of(self, voxels: int, item_bytes: int) -> ForeignCost:
+    def of(self, voxels: int, item_bytes: int) -> NetworkCost:
         """Return the cost of a tile; nothing is shared between draws but the tile."""
         tile = item_bytes * voxels
-        return ForeignCost(
+        return NetworkCost(
             tile, tile, int(_COPIES * self.numbers * tile), 0.0, self.operations * voxels
         )
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from napari_bayesseg.core.errors import CheckpointError
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.networks.foreign.cost import ForeignCost, graph_cost, voxel_cost
+from napari_bayesseg.networks.cost import NetworkCost
+from napari_bayesseg.networks.foreign.cost import graph_cost, voxel_cost
 from napari_bayesseg.networks.foreign.dropout import DrawKey, full_pass, replace_dropout
 from napari_bayesseg.networks.foreign.execute import Values, run_deterministic, run_random
 from napari_bayesseg.networks.foreign.graph import Graph
@@ -57,7 +58,7 @@ class Engine(Protocol):
         """Run one draw: logits ``(1, num_classes, *core)``."""
         ...
 
-    def cost(self, core: Roi, extent: Index3, item_bytes: int) -> ForeignCost:
+    def cost(self, core: Roi, extent: Index3, item_bytes: int) -> NetworkCost:
         """Return memory and operations of a block."""
         ...
 
@@ -104,7 +105,7 @@ class GraphEngine:
         """Run the random part."""
         return run_random(self.graph, *features, key)
 
-    def cost(self, core: Roi, extent: Index3, item_bytes: int) -> ForeignCost:
+    def cost(self, core: Roi, extent: Index3, item_bytes: int) -> NetworkCost:
         """Return memory and operations of a block."""
         return graph_cost(self.graph, self.windows(core, extent), item_bytes)
 
@@ -143,7 +144,7 @@ class WholeEngine:
         box = features.core.relative_to(features.roi.start)
         return out[(slice(None), slice(None), *box.slices)]
 
-    def cost(self, core: Roi, extent: Index3, item_bytes: int) -> ForeignCost:
+    def cost(self, core: Roi, extent: Index3, item_bytes: int) -> NetworkCost:
         """Return memory and operations of a block."""
         return self._cost.of(self.read_roi(core, extent).size, item_bytes)
 

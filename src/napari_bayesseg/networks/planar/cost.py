@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_bayesseg.networks.cost import VNetCost, vnet_cost
+from napari_bayesseg.networks.cost import NetworkCost, vnet_cost
 from napari_bayesseg.networks.planar.frames import (
     decoder_frames,
     encoder_frames,
@@ -21,7 +21,7 @@ __all__ = ["planar_cost"]
 _HEAP_FACTOR = 1.25
 
 
-def planar_cost(spec: VNetSpec, windows: VNetWindows, *, paired: bool) -> VNetCost:
+def planar_cost(spec: VNetSpec, windows: VNetWindows, *, paired: bool) -> NetworkCost:
     """Add up the tensors of :class:`PlanarVNet` as it makes them; operations as in the network."""
     frames = decoder_frames(windows, spec.kernel_size)
     kept = draw = 0
@@ -46,7 +46,7 @@ def planar_cost(spec: VNetSpec, windows: VNetWindows, *, paired: bool) -> VNetCo
     operations = vnet_cost(spec, windows)
     return replace(
         operations,
-        encoder_bytes=WORD_BYTES * (encoder + kept),
+        fixed_bytes=WORD_BYTES * (encoder + kept),
         feature_bytes=WORD_BYTES * kept,
         heap_factor=_HEAP_FACTOR,
         draw_bytes=WORD_BYTES * draw + 4 * spec.num_probabilities * windows.output.roi.size,
