@@ -20,6 +20,7 @@ from napari_bayesseg.inference.plan import (
 )
 from napari_bayesseg.networks.vnet3d import VNet
 from napari_bayesseg.posteriors.network import NetworkPosterior
+from napari_bayesseg.posteriors.planar import PlanarPosterior
 from tests.models import small_network, small_spec
 
 triples = st.tuples(*[st.integers(1, 20)] * 3)
@@ -169,10 +170,10 @@ def test_many_draws_of_a_large_scan_in_little_memory_get_blocks_of_a_sensible_si
 
 
 def test_a_draw_of_a_heavy_network_ends_soon() -> None:
-    """About a second: some 2.5e10 multiply-adds on one thread."""
-    heavy = NetworkPosterior(VNet(small_spec(channels=(16, 32, 64, 128))))
+    """Within a second: a thread makes 5e10 multiply-adds in it, 1e11 with the widest vectors."""
+    heavy = PlanarPosterior(VNet(small_spec(channels=(16, 32, 64, 128))))
     shape: Index3 = (512, 512, 512)
     z, y, x = choose_block_shape(heavy, shape, memory=64 * 10**9, num_samples=16, num_measures=7)
     middle = Roi((256, 256, 256), (256 + z, 256 + y, 256 + x))
     cost = heavy.cost(evaluated_box(middle, Roi.whole(shape)), shape)
-    assert 0.3e10 < cost.draw_operations <= 2.5e10
+    assert 0.3e10 < cost.draw_operations <= 5e10
