@@ -145,8 +145,8 @@ def _lines_of_memory(peaks: Mapping[str, float]) -> dict[int, list[tuple[int, fl
     """Sort peaks by number of draws: side of the scan and peak in GB, for the budget of 2 GB."""
     lines: dict[int, list[tuple[int, float]]] = {}
     for line, peak in peaks.items():
-        side, samples, memory = line.split(", ")
-        if memory.endswith("2GB"):
+        side, samples, memory, *chosen = line.split(", ")
+        if memory.endswith("2GB") and not chosen:  # blocks that a run chooses are of other sizes
             point = int(side.rstrip("³")), peak
             lines.setdefault(int(samples.removeprefix("T = ")), []).append(point)
     return lines

@@ -48,6 +48,7 @@ def test_every_picture_is_drawn_800_pixels_wide(outcomes: list[Outcome], tmp_pat
 def test_points_of_the_memory_are_sorted_by_draws() -> None:
     peaks = {"512³, T = 4, memory 2GB": 0.8, "256³, T = 4, memory 2GB": 0.7}
     peaks |= {"256³, T = 64, memory 2GB": 1.0, "256³, T = 4, memory 1GB": 0.6}
+    peaks |= {"1024³, T = 64, memory 2GB, blocks chosen by the run": 1.4}
     assert figures._lines_of_memory(peaks) == {4: [(512, 0.8), (256, 0.7)], 64: [(256, 1.0)]}
 
 

@@ -12,13 +12,20 @@ from napari_bayesseg.io.readers import read_volume
 from tests.models import write_model
 
 
-def test_a_short_run_reads_the_largest_scan_once() -> None:
-    largest = [setting for setting in memory._settings(quick=True) if setting.side == 1024]
-    assert [setting.is_stopped for setting in largest] == [True]
+def test_sizes_are_compared_with_the_same_blocks_and_the_largest_run_chooses_its_own() -> None:
+    for quick in (False, True):
+        largest = [
+            s for s in memory._settings(quick=quick) if (s.side, s.num_samples) == (1024, 64)
+        ]
+        assert [setting.is_stopped for setting in largest] == [False, True]
     full = memory._settings(quick=False)
-    assert {(s.side, s.num_samples) for s in full if s.memory == "2GB"} == {
+    alike = [s for s in full if s.memory == "2GB" and not s.is_stopped]
+    assert {(s.side, s.num_samples) for s in alike} == {
         (side, samples) for side in (256, 512, 1024) for samples in (4, 64)
     }
+    corners = np.array([memory._ROI.start, memory._ROI.stop])
+    assert not (corners % memory._BLOCK_SHAPE).any()  # no block is cut
+    assert memory._ROI.size == 8 * np.prod(memory._BLOCK_SHAPE)
 
 
 def test_peaks_are_compared_among_runs_with_as_many_draws() -> None:
