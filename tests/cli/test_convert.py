@@ -270,6 +270,15 @@ def assert_same(one: Any, other: Any) -> None:
         assert np.array_equal(np.asarray(one.measure(measure)), np.asarray(other.measure(measure)))
 
 
+def test_two_workers_give_the_same_bits(models: dict[str, Path], tmp_path: Path) -> None:
+    volume, arguments = scan(), {"num_samples": 2, "block_shape": (4, 16, 24)}
+    alone = predict(volume, models["unet"], tmp_path / "alone.zarr", **arguments)
+    shared = predict(volume, models["unet"], tmp_path / "shared.zarr", workers=2, **arguments)
+    assert_same(shared, alone)
+    counts = alone.draw_counts(), shared.draw_counts()
+    assert np.array_equal(counts[0].configurations, counts[1].configurations)
+
+
 def test_a_stopped_run_continues_bit_by_bit(models: dict[str, Path], tmp_path: Path) -> None:
     volume, arguments = scan(), {"num_samples": 3, "block_shape": (4, 8, 12)}
     whole = predict(volume, models["unet"], tmp_path / "whole.zarr", **arguments)

@@ -7,6 +7,7 @@ padding only where that border is. So a box has the same numbers as in the whole
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,7 +37,7 @@ def cut_to(box: Roi, extent: Index3) -> Roi:
     return Roi(index3(start), index3(stop))
 
 
-class Operation:
+class Operation(ABC):
     """A step of a network. What is not overridden is right for a step that acts on each voxel."""
 
     def channels(self, inputs: tuple[int, ...]) -> int:
@@ -55,9 +56,9 @@ class Operation:
         """Return the box of the inputs from which `box` is computed; may leave the volume."""
         return box
 
+    @abstractmethod
     def apply(self, inputs: tuple[Patch, ...], need: Window, key: DrawKey | None) -> Tensor:
         """Compute the voxels of `need`; the inputs hold what :meth:`reach` says, or more."""
-        raise NotImplementedError
 
     def multiply_adds(self, channels: tuple[int, ...], voxels: int) -> float:
         """Operations for an output of so many voxels."""
