@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_bayesseg.gui.main_widget import MainWidget
-from napari_bayesseg.gui.threshold_slider import ThresholdSlider
+from napari_bayesseg.gui.review.threshold_slider import ThresholdSlider
 
 _INTERVAL_MS = 100
 Place = tuple[str, list[int]]

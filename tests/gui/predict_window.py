@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.gui.main_widget import MainWidget
-from napari_bayesseg.gui.predict_tab import PredictTab
+from napari_bayesseg.gui.predict.tab import PredictTab
 from napari_bayesseg.gui.window import DOCK_NAME
 from napari_bayesseg.io.lazy import BlockArray
 from napari_bayesseg.session.prediction import Outcome

@@ -6,10 +6,10 @@ import napari
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QDockWidget, QWidget
 
-from napari_bayesseg.gui.actions import PLUGIN
 from napari_bayesseg.gui.main_widget import MainWidget
-from napari_bayesseg.gui.review_control import NO_REVIEW
-from napari_bayesseg.gui.review_tab import ReviewTab
+from napari_bayesseg.gui.review.actions import PLUGIN
+from napari_bayesseg.gui.review.control import NO_REVIEW
+from napari_bayesseg.gui.review.tab import ReviewTab
 
 __all__ = ["find_review_tab", "run_action"]
 

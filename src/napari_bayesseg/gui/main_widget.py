@@ -15,10 +15,10 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.layers import volume_layer
-from napari_bayesseg.gui.predict_tab import PredictTab
+from napari_bayesseg.gui.predict.scan_source import layer_of
+from napari_bayesseg.gui.predict.tab import PredictTab
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review_tab import ReviewTab
-from napari_bayesseg.gui.scan_source import layer_of
+from napari_bayesseg.gui.review.tab import ReviewTab
 from napari_bayesseg.gui.threads import QtBackground
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.readers import read_volume

@@ -1,0 +1,1 @@
+"""The predict tab: scan, model, settings, and a run that is watched."""

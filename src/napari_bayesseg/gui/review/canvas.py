@@ -1,0 +1,245 @@
+"""What a review shows on the canvas: layers, camera, keys, the brush and the line of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Layer
+from psygnal import SignalInstance
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_bayesseg.core.geometry import Index3
+from napari_bayesseg.gui.result_layers import ResultLayers
+from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, Action
+from napari_bayesseg.gui.review.canvas_text import EDITING, HIDDEN, CanvasText, review_text
+from napari_bayesseg.gui.review.editing import Editing
+from napari_bayesseg.gui.review.hiding import Hiding
+from napari_bayesseg.gui.review.layers import ReviewLayers
+from napari_bayesseg.gui.review.navigation import Navigator
+from napari_bayesseg.gui.review.shortcuts import CanvasKeys
+from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
+from napari_bayesseg.session.desk import ReviewDesk
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["ReviewCanvas"]
+
+
+class ReviewCanvas(QObject):
+    """One desk on one viewer, from :meth:`__init__` to :meth:`close`.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    desk : ReviewDesk
+    results : ResultLayers
+        Keeps the heat maps.
+    begin, end : callable
+        Receive an action when its key goes down, and up where it is one to hold.
+    """
+
+    said = Signal(str)
+    """One line for the person."""
+    layers_missing = Signal(bool)
+    """Whether the person has deleted layers of the review."""
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        desk: ReviewDesk,
+        results: ResultLayers,
+        begin: Callable[[Action], None],
+        end: Callable[[Action], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._desk = desk
+        self._results = results
+        self._begin, self._end = begin, end
+        self._flown: Index3 | None = None
+        self._text = CanvasText(viewer)
+        self._navigator = Navigator(viewer)
+        self._hiding = Hiding(Qt.Key.Key_Q, self)
+        self._hiding.changed.connect(self._show_mode)
+        self._show_results()
+        self.layers = ReviewLayers(
+            viewer,
+            desk.review.mask.array,
+            desk.result.spec,
+            desk.result.class_names,
+            read_only=desk.read_only,
+            parent=self,
+        )
+        self.layers.removed.connect(self._on_removed)
+        results.removed.connect(self._on_removed)
+        self._editing = Editing(viewer, desk, self.layers, self)
+        self._keys = CanvasKeys(viewer, ACTIONS, begin, end)
+        self._escape: CanvasKeys | None = None
+        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
+            (desk.measure_changed, self._on_measure),
+            (desk.thresholds_changed, self._set_contrast),
+            (desk.regions_changed, self._on_regions),
+            (desk.statuses_changed, self._on_statuses),
+            (desk.current_changed, self._on_current),
+            (desk.mask_changed, self.layers.refresh_mask),
+            (desk.editing_changed, self._on_editing),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._on_measure(desk.settings.measure)
+        self._on_regions()
+        self._on_current(desk.current)
+
+    def close(self) -> None:
+        """Take away what was shown, and give keys and text back."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._results.removed.disconnect(self._on_removed)
+        self._hiding.end()
+        if self._escape is not None:
+            self._escape.close()
+        self._editing.close()
+        self._keys.close()
+        self.layers.close()
+        self._text.close()
+
+    @property
+    def is_hiding(self) -> bool:
+        """Whether overlays are hidden at present."""
+        return self._hiding.is_active
+
+    # What actions do
+
+    def fly(self) -> None:
+        """Go to the current region; the person's zoom is kept."""
+        region, place = self._desk.current, self._place()
+        if region is not None and place is not None:
+            self._navigator.fly(place, region.position, region.box)
+            self._flown = region.position
+
+    def centre(self) -> None:
+        """Bring the current region back to the middle, zoomed to fit."""
+        region, place = self._desk.current, self._place()
+        if region is not None and place is not None:
+            self._navigator.centre(place, region.position, region.box)
+
+    def hide_overlays(self) -> None:
+        """Show the scan alone."""
+        self._hiding.begin(self._overlays())
+
+    def end_hide_overlays(self) -> None:
+        """Show maps, labels and outlines as before."""
+        self._hiding.end()
+
+    def restore_layers(self) -> None:
+        """Bring deleted layers back."""
+        self._show_results()
+        self.layers.restore()
+        self._on_measure(self._desk.settings.measure)
+        self.layers_missing.emit(False)
+
+    # What the desk says
+
+    def _on_measure(self, measure: str) -> None:
+        """Show the heat map that the regions come from, and no other."""
+        layer = self._results.heat_map(measure)
+        if layer is None:
+            layer = self._results.add_measure(measure, self._desk.source.values)
+            self._put_below(layer)
+        self._results.show_measure(measure)
+        self._set_contrast(self._desk.settings.lower, self._desk.settings.upper)
+
+    def _set_contrast(self, lower: float, upper: float) -> None:
+        """Let the map begin at the lower threshold and end at the upper: no array is touched."""
+        layer = self._results.heat_map(self._desk.settings.measure)
+        if layer is not None:
+            layer.contrast_limits = (lower, max(upper, np.nextafter(np.float32(lower), np.inf)))
+
+    def _on_regions(self) -> None:
+        current = self._desk.current
+        self.layers.set_table(
+            self._desk.table, self._desk.statuses, None if current is None else current.id
+        )
+        self._show_mode()
+
+    def _on_statuses(self, changed: tuple[int, ...]) -> None:
+        self.layers.set_statuses(self._desk.statuses, changed)
+        self._show_mode()
+
+    def _on_current(self, region: Region | None) -> None:
+        self.layers.set_current(None if region is None else region.id)
+        # Other thresholds mostly leave the person at the same place: whoever looks about in other
+        # slices while a handle moves is not called back.
+        if region is not None and region.position != self._flown:
+            self.fly()
+        self._show_mode()
+
+    def _on_editing(self, is_editing: bool) -> None:
+        self.layers.set_edit_box(self._desk.edit_box)
+        if is_editing:
+            self._editing.begin(self._runner_up())
+            self._escape = CanvasKeys(self._viewer, (FINISH_EDIT,), self._begin, self._end)
+        else:
+            self._editing.end()
+            if self._escape is not None:
+                self._escape.close()
+                self._escape = None
+        self._show_mode()
+
+    def _on_removed(self, name: str) -> None:
+        self.said.emit(f"Layer {name!r} was deleted; 'Restore layers' brings it back.")
+        self.layers_missing.emit(True)
+
+    # Parts
+
+    def _show_results(self) -> None:
+        shown = self._results.result
+        if shown is None or shown.path != self._desk.result.path:
+            self._results.show(self._desk.result)
+        if self._results.labels is not None:
+            # Below the reviewed labels they would shine through wherever these are background.
+            self._results.labels.visible = False
+
+    def _put_below(self, layer: Layer) -> None:
+        """Move a new heat map under the review's layers, as the others are."""
+        own = [self._viewer.layers.index(other) for other in self.layers.layers]
+        index = self._viewer.layers.index(layer)
+        if own and index > min(own):
+            self._viewer.layers.move(index, min(own))
+
+    def _overlays(self) -> list[Layer]:
+        maps = [self._results.heat_map(name) for name in self._results.measures]
+        others = (self._results.labels, self._results.shade, *self.layers.layers)
+        return [layer for layer in (*maps, *others) if layer is not None]
+
+    def _place(self) -> Layer | None:
+        """Return any layer that lies where the result does."""
+        return next(iter((*self.layers.layers, *self._overlays())), None)
+
+    def _runner_up(self) -> int:
+        """Return the second likeliest class where the region is most uncertain."""
+        region = self._desk.current
+        if region is None:
+            return 0
+        result = self._desk.result
+        probabilities = np.array(result.mean_probability[(..., *region.position)])
+        probabilities[int(np.asarray(result.labels[region.position]))] = -np.inf
+        return int(probabilities.argmax())
+
+    def _show_mode(self) -> None:
+        desk = self._desk
+        if self._hiding.is_active:
+            self._text.show(HIDDEN)
+        elif desk.editing:
+            self._text.show(EDITING)
+        else:
+            region = desk.current
+            unit = get_measure(split_excess(desk.settings.measure)[0]).unit
+            count, names = len(desk.table.regions), desk.result.class_names
+            status = desk.queue.status(region.id) if region is not None else None
+            self._text.show(review_text(region, count, status, names, unit))

@@ -1,0 +1,268 @@
+"""What a reviewer can do: every action of the table is a method here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from napari_bayesseg.core.errors import BayesSegError, SettingsError
+from napari_bayesseg.gui.result_layers import ResultLayers
+from napari_bayesseg.gui.review.actions import Action, get_action
+from napari_bayesseg.gui.review.canvas import ReviewCanvas
+from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
+from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.session.desk import BulkKind, ReviewDesk
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["NO_REVIEW", "ReviewControl"]
+
+NO_REVIEW = "No review is open: open a result, or predict one, first."
+
+_TOO_LATE = (
+    "A review begins from a mask before its first decision; to begin anew, close it and rename its "
+    "folder."
+)
+_MASKS = "Masks (*.tif *.tiff *.nii *.nii.gz);;All files (*)"
+_MASK_FILTERS = "OME-TIFF (*.ome.tif);;TIFF for ImageJ (*.tif);;NIfTI (*.nii.gz)"
+_DECISION_FILTERS = "Table (*.csv);;Full record (*.json)"
+_BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
+    "accept-below": (
+        "Accept all below",
+        "Accept every pending region whose maximum is below the upper threshold?",
+    ),
+    "reject-above": (
+        "Reject all above",
+        "Reject every pending region whose maximum reaches the upper threshold?",
+    ),
+}
+
+
+class ReviewControl(QObject):
+    """Carries out actions, wherever they come from: button, key, palette or cheat sheet.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    results : ResultLayers
+    window : QWidget
+        Parent of its dialogs.
+    """
+
+    said = Signal(str)
+    """One line for the person."""
+    layers_missing = Signal(bool)
+    """Whether the person has deleted layers of the review."""
+    start_chosen = Signal(object)
+    """The mask, a Volume, that the review is to begin from."""
+
+    def __init__(self, viewer: napari.Viewer, results: ResultLayers, window: QWidget) -> None:
+        super().__init__(window)
+        self._viewer = viewer
+        self._results = results
+        self._window = window
+        self._cheat_sheet: CheatSheet | None = None
+        self._desk: ReviewDesk | None = None
+        self._canvas: ReviewCanvas | None = None
+
+    @property
+    def canvas(self) -> ReviewCanvas | None:
+        """What the review shows on the canvas; None where none is open."""
+        return self._canvas
+
+    @property
+    def desk(self) -> ReviewDesk:
+        """The review that is open.
+
+        Raises
+        ------
+        SettingsError
+            If none is.
+        """
+        if self._desk is None:
+            raise SettingsError(NO_REVIEW)
+        return self._desk
+
+    def set_desk(self, desk: ReviewDesk | None) -> None:
+        """Put another review on the canvas, or none."""
+        if self._canvas is not None:
+            self._canvas.close()
+            self._canvas.deleteLater()
+            self._canvas = None
+        self._desk = desk
+        self.layers_missing.emit(False)
+        if desk is not None:
+            self._canvas = ReviewCanvas(
+                self._viewer, desk, self._results, self.begin, self.end, self
+            )
+            self._canvas.said.connect(self.said)
+            self._canvas.layers_missing.connect(self.layers_missing)
+
+    def run(self, name: str) -> None:
+        """Carry out the action with this id; one to hold begins, or ends where it is on."""
+        action = get_action(name)
+        if action.hold and self._canvas is not None and self._canvas.is_hiding:
+            self.end(action)
+        else:
+            self.begin(action)
+
+    def begin(self, action: Action) -> None:
+        """Carry out an action, or begin one to hold."""
+        try:
+            getattr(self, action.id)()
+        except BayesSegError as error:
+            self.said.emit(str(error))
+
+    def end(self, action: Action) -> None:
+        """End an action that is held."""
+        if self._canvas is not None:
+            getattr(self, f"end_{action.id}")()
+
+    # The actions' methods, in the table's order.
+
+    def accept(self) -> None:
+        """Accept the current region."""
+        self.desk.accept()
+
+    def reject(self) -> None:
+        """Reject the current region."""
+        self.desk.reject()
+
+    def defer(self) -> None:
+        """Defer the current region."""
+        self.desk.defer()
+
+    def reopen(self) -> None:
+        """Take back the decision on the current region."""
+        self.desk.reopen()
+
+    def previous_region(self) -> None:
+        """Go to the region before."""
+        self.desk.previous()
+
+    def next_region(self) -> None:
+        """Go to the next undecided region."""
+        self.desk.next()
+
+    def centre(self) -> None:
+        """Bring the current region back to the middle."""
+        self._open_canvas.centre()
+
+    def hide_overlays(self) -> None:
+        """Show the scan alone."""
+        self._open_canvas.hide_overlays()
+
+    def end_hide_overlays(self) -> None:
+        """Show everything again."""
+        self._open_canvas.end_hide_overlays()
+
+    def edit(self) -> None:
+        """Begin to paint in the current region, or finish."""
+        self.desk.editing = not self.desk.editing
+
+    def finish_edit(self) -> None:
+        """Stop painting."""
+        self.desk.editing = False
+
+    def undo(self) -> None:
+        """Take the last decision or stroke back."""
+        self.desk.undo()
+        self._show_place()
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self.desk.redo()
+        self._show_place()
+
+    def show_keys(self) -> None:
+        """Show all keys in a window of their own."""
+        if self._cheat_sheet is None:
+            self._cheat_sheet = CheatSheet(self._window)
+        self._cheat_sheet.show()
+        self._cheat_sheet.raise_()
+
+    def accept_below(self) -> None:
+        """Accept many regions, after asking."""
+        self._bulk("accept-below")
+
+    def reject_above(self) -> None:
+        """Reject many regions, after asking."""
+        self._bulk("reject-above")
+
+    def save_mask(self) -> None:
+        """Ask for a file and write the reviewed labels to it."""
+        path = self._ask_path("Save the reviewed mask", "-reviewed.ome.tif", _MASK_FILTERS)
+        if path is not None:
+            self.desk.save_mask(path)
+
+    def save_decisions(self) -> None:
+        """Ask for a file and write the decisions to it."""
+        path = self._ask_path("Save the decisions", "-decisions.csv", _DECISION_FILTERS)
+        if path is not None:
+            self.desk.save_decisions(path)
+
+    def begin_from_mask(self) -> None:
+        """Ask for a mask and begin the review from it, as long as nothing was decided."""
+        desk = self.desk
+        history = desk.review.history
+        if history.applied or history.undone or desk.review.has_start:
+            raise SettingsError(_TOO_LATE)
+        folder = str(desk.result.path.parent)
+        name, _ = QFileDialog.getOpenFileName(self._window, "Begin from a mask", folder, _MASKS)
+        if not name:
+            return
+        mask = read_volume(Path(name))
+        if mask.shape != desk.result.spec.shape:
+            raise SettingsError(
+                f"{mask.spec.name}: a mask to begin from must have the scan's shape "
+                f"{desk.result.spec.shape}; it has {mask.shape}"
+            )
+        self.start_chosen.emit(mask)
+
+    def restore_layers(self) -> None:
+        """Bring deleted layers back."""
+        self._open_canvas.restore_layers()
+
+    def _show_place(self) -> None:
+        """Go where a step was taken back, also if the person has only scrolled away from there."""
+        if not self.desk.editing:
+            self._open_canvas.fly()
+
+    @property
+    def _open_canvas(self) -> ReviewCanvas:
+        if self._canvas is None:
+            raise SettingsError(NO_REVIEW)
+        return self._canvas
+
+    def _bulk(self, kind: BulkKind) -> None:
+        desk = self.desk
+        title, question = _BULK_QUESTIONS[kind]
+        preview = desk.bulk_preview(kind)
+        if preview.count == 0:
+            self.said.emit(f"{title}: there is no such pending region.")
+            return
+        buttons = QMessageBox.StandardButton
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            title,
+            f"{question}\n\n{preview}.\n\nOne undo takes all of them back.",
+            buttons.Ok | buttons.Cancel,
+            self._window,
+        )
+        box.setDefaultButton(buttons.Cancel)
+        if box.exec() == buttons.Ok:
+            desk.bulk(kind)
+
+    def _ask_path(self, title: str, ending: str, filters: str) -> Path | None:
+        result = self.desk.result.path
+        proposed = result.with_name(f"{result.name.removesuffix('.zarr')}{ending}")
+        name, chosen = QFileDialog.getSaveFileName(self._window, title, str(proposed), filters)
+        if not name:
+            return None
+        path, suffix = Path(name), chosen.rpartition("*")[2].rstrip(")")
+        # A name that was typed without an ending gets that of the chosen format.
+        return path if path.suffix else path.with_name(path.name + suffix)

@@ -1,0 +1,95 @@
+"""How far a review is, and what there is to be told about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
+
+from napari_bayesseg.gui.message import MessageLine
+from napari_bayesseg.gui.review.buttons import ActionButton, Handler, button_grid, column
+from napari_bayesseg.session.desk_line import LiveLine
+
+__all__ = ["MessagePanel", "ProgressPanel"]
+
+_FILES = (("save_mask", "save_decisions", "begin_from_mask"),)
+_RESTORE = (("restore_layers",),)
+
+
+class ProgressPanel(QWidget):
+    """How far the review is, when it was last saved, and what can be written to a file."""
+
+    def __init__(self, begin: Handler, end: Handler) -> None:
+        super().__init__()
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.bar.setToolTip("Share of the regions' expected error that lies in decided ones")
+        self.saved = QLabel()
+        self.saved.setToolTip("When the last decision or stroke was on the disk")
+        files, self.buttons = button_grid(_FILES, begin, end)
+        row = QHBoxLayout()
+        row.addWidget(self.text, 1)
+        row.addWidget(self.saved)
+        layout = column(self)
+        layout.addLayout(row)
+        layout.addWidget(self.bar)
+        layout.addWidget(files)
+
+    def set_line(self, line: LiveLine) -> None:
+        """Say what is decided."""
+        self.text.setText(
+            f"{line.decided:,} of {line.regions:,} decided \u00b7 "
+            f"{100 * line.resolved_share:.0f} % of the expected error resolved"
+        )
+        # Qt draws a bar at once, and with it the whole window: drawn with everything else, soon.
+        self.bar.setUpdatesEnabled(False)
+        self.bar.setValue(round(1000 * line.resolved_share))
+        self.bar.setUpdatesEnabled(True)
+
+    def set_saved(self) -> None:
+        """Say that everything up to now is on the disk."""
+        self.saved.setText(f"saved \u2713 {datetime.now():%H:%M:%S}")
+
+    def clear_saved(self) -> None:
+        """Say nothing: nothing was decided yet."""
+        self.saved.clear()
+
+
+class MessagePanel(QWidget):
+    """What stays true (read-only, another run), what was said last, and a way out if layers go."""
+
+    def __init__(self, begin: Handler, end: Handler) -> None:
+        super().__init__()
+        self.notice = MessageLine()
+        self.message = MessageLine()
+        restore, buttons = button_grid(_RESTORE, begin, end)
+        self.restore: ActionButton = buttons["restore_layers"]
+        layout = column(self)
+        layout.addWidget(self.notice)
+        layout.addWidget(self.message)
+        layout.addWidget(restore)
+        self.restore.hide()
+
+    def set_notice(self, text: str) -> None:
+        """Say what stays true as long as this review is open; empty takes it away."""
+        if text:
+            self.notice.show_message("note", text)
+        else:
+            self.notice.clear_message()
+
+    def note(self, text: str) -> None:
+        """Say something until the next decision."""
+        if text not in self.notice.toolTip():
+            self.message.show_message("note", text)
+
+    def fail(self, text: str) -> None:
+        """Say what went wrong, until the next decision."""
+        self.message.show_message("error", text)
+
+    def clear(self) -> None:
+        """Take back what was said last."""
+        self.message.clear_message()
