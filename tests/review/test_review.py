@@ -304,3 +304,18 @@ def test_a_mask_that_can_not_be_written_is_caught_up_with(review: Review) -> Non
     decide(review, [9], Status.DEFERRED)
     paint(review, Roi((0, 69, 129), (1, 70, 130)), 1)
     np.testing.assert_array_equal(review.mask.array[...], review.labels())
+
+
+def test_an_event_is_in_the_journal_and_survives_undo_and_reopening(review: Review) -> None:
+    row = review.record_event("note", {"text": "looked at twice"})
+    assert review.undo() is None
+    result, folder = review.result, review.folder
+    review.close()
+    with Review.open(result, folder=folder) as again:
+        assert again.events == (row,)
+        assert again.events[0].content == {"text": "looked at twice"}
+
+
+def test_an_unknown_event_is_refused(review: Review) -> None:
+    with pytest.raises(SettingsError, match="an event must be one of"):
+        review.record_event("dance", {})

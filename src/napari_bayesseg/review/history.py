@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.events import EVENTS
 from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.operation_rows import operation_of
 from napari_bayesseg.review.operations import KINDS, Operation
@@ -22,8 +23,8 @@ from napari_bayesseg.review.voxel_statuses import VoxelStatuses
 
 __all__ = ["OTHER_ACTIONS", "History"]
 
-# Rows that change no label: the beginning, another run of the result, other thresholds.
-OTHER_ACTIONS = ("begin", "run", "settings", "start")
+# Rows that change no label: the beginning, another run of the result, other thresholds, events.
+OTHER_ACTIONS = ("begin", "run", "settings", "start", *EVENTS)
 _LONGEST_PAUSE = 60.0  # seconds; longer gaps are breaks, not decisions
 
 

@@ -18,6 +18,7 @@ from napari_bayesseg.core.volume import LazyArray, Volume
 from napari_bayesseg.io.atomic import flush_folder
 from napari_bayesseg.io.lock import LockHeldError, exclusive_lock
 from napari_bayesseg.io.provenance import making
+from napari_bayesseg.review.events import events_of
 from napari_bayesseg.review.history import History
 from napari_bayesseg.review.journal import Journal, Row
 from napari_bayesseg.review.operations import KINDS, RegionDecision
@@ -56,6 +57,8 @@ class OpenedReview:
         Accepted places in which another run predicts other labels.
     notice : str
         What the person should know.
+    events : list of Row
+        Rows that change no label, such as the answers of an audit.
     """
 
     record: ReviewRecord
@@ -64,6 +67,7 @@ class OpenedReview:
     has_start: bool
     conflicts: tuple[RegionDecision, ...]
     notice: str
+    events: list[Row]
 
 
 def review_folder(result: Result) -> Path:
@@ -101,7 +105,9 @@ def open_review(
             if journal is not None and not read_only:
                 journal.append("run", {"run_id": result.record["run_id"], "made": making()})
         record = ReviewRecord(folder, journal, read_only, resources.pop_all())
-    return OpenedReview(record, history, mask, has_start, conflicts, "; ".join(notices))
+    return OpenedReview(
+        record, history, mask, has_start, conflicts, "; ".join(notices), events_of(rows)
+    )
 
 
 def replayed_labels(result: Result, folder: Path) -> Labels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from napari_bayesseg.review.decisions import (
     label_change,
     painted_change,
 )
+from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import open_review, replayed_labels, review_folder
 from napari_bayesseg.review.operations import Operation, RegionDecision
 from napari_bayesseg.review.region_settings import RegionSettings
@@ -84,6 +85,28 @@ class Review(ReviewView):
         """Save where the person is; StoreError where it can't be."""
         with self._lock:
             self._record.save_position(position)
+
+    def record_event(self, action: str, content: Mapping[str, Any]) -> Row:
+        """Save something that changes no label, and that undo leaves alone.
+
+        Parameters
+        ----------
+        action : str
+            One of :data:`~napari_bayesseg.review.events.EVENTS`.
+        content : mapping
+            JSON values.
+
+        Raises
+        ------
+        SettingsError
+            For another action.
+        StoreError
+            If it can't be saved.
+        """
+        with self._lock:
+            row = self._record.save_event(action, content)
+            self._events.append(row)
+            return row
 
     def decide(
         self,

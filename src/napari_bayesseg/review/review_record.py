@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.core.geometry import Index3
+from napari_bayesseg.review.events import EVENTS
 from napari_bayesseg.review.journal import Journal, Row
 from napari_bayesseg.review.operation_rows import operation_content, read_index
 from napari_bayesseg.review.operations import Kind, Operation, RegionDecision
@@ -130,6 +131,12 @@ class ReviewRecord:
         """Add the row of an ``"undo"`` or ``"redo"``; the person goes back to that place."""
         content = {"operation": operation.sequence}
         self._append(action, content, None, _position_state(operation.position))
+
+    def save_event(self, action: str, content: Mapping[str, Any]) -> Row:
+        """Add the row of an event, which changes no label."""
+        if action not in EVENTS:
+            raise SettingsError(f"an event must be one of {', '.join(EVENTS)}; got {action}")
+        return self._append(action, content, None, {})
 
     def _append(
         self,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import OpenedReview
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_table import RegionTable
@@ -48,8 +49,15 @@ class ReviewView:
         self.has_start = opened.has_start
         self.conflicts = opened.conflicts
         self.notice = opened.notice
+        self._events = opened.events
         self._record = opened.record
         self._lock = threading.RLock()
+
+    @property
+    def events(self) -> tuple[Row, ...]:
+        """Rows of the journal that change no label, such as the answers of an audit, in order."""
+        with self._lock:
+            return tuple(self._events)
 
     @property
     def folder(self) -> Path:

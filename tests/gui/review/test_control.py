@@ -86,7 +86,7 @@ def test_buttons_do_the_same(window: ReviewWindow) -> None:
 
 def test_every_action_has_a_button(window: ReviewWindow) -> None:
     tab = window.tab
-    buttons = {**tab.decisions.buttons, **tab.progress.buttons}
+    buttons = {**tab.decisions.buttons, **tab.files.buttons}
     buttons["restore_layers"] = tab.messages.restore
     assert set(buttons) == {action.id for action in ACTIONS}
     assert all(button.toolTip() == button.action.button_tooltip for button in buttons.values())
@@ -233,7 +233,7 @@ def test_mask_and_decisions_are_saved_where_the_person_says(
 ) -> None:
     window.press(Key.Key_K)
     proposed = choose(monkeypatch, str(tmp_path / "mask"))
-    window.tab.progress.buttons["save_mask"].click()
+    window.tab.files.buttons["save_mask"].click()
     window.wait(lambda: (tmp_path / "mask.tif").exists() and not window.desk.is_busy)
     labels = np.asarray(read_volume(tmp_path / "mask.tif").data)
     np.testing.assert_array_equal(labels, window.reviewed.data)
@@ -241,14 +241,14 @@ def test_mask_and_decisions_are_saved_where_the_person_says(
     for pattern in ("*.ome.tif", "*.tif", "*.nii.gz"):
         assert pattern in proposed[0][1]
     proposed = choose(monkeypatch, str(tmp_path / "decisions.json"))
-    window.tab.progress.buttons["save_decisions"].click()
+    window.tab.files.buttons["save_decisions"].click()
     window.wait(lambda: (tmp_path / "decisions.json").exists() and not window.desk.is_busy)
     assert "*.csv" in proposed[0][1]
     window.settle()
     assert "decisions.json: decisions written" in window.tab.messages.message.toolTip()
     before = set(tmp_path.iterdir())
     choose(monkeypatch, "")  # the dialog was left
-    window.tab.progress.buttons["save_mask"].click()
+    window.tab.files.buttons["save_mask"].click()
     assert not window.desk.is_busy
     assert set(tmp_path.iterdir()) == before
 

@@ -12,14 +12,13 @@ from napari_bayesseg.session.desk_line import LiveLine
 
 __all__ = ["MessagePanel", "ProgressPanel"]
 
-_FILES = (("save_mask", "save_decisions", "begin_from_mask"),)
 _RESTORE = (("restore_layers",),)
 
 
 class ProgressPanel(QWidget):
-    """How far the review is, when it was last saved, and what can be written to a file."""
+    """How far the review is, and when it was last saved."""
 
-    def __init__(self, begin: Handler, end: Handler) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -30,14 +29,12 @@ class ProgressPanel(QWidget):
         self.bar.setToolTip("Share of the regions' expected error that lies in decided ones")
         self.saved = QLabel()
         self.saved.setToolTip("When the last decision or stroke was on the disk")
-        files, self.buttons = button_grid(_FILES, begin, end)
         row = QHBoxLayout()
         row.addWidget(self.text, 1)
         row.addWidget(self.saved)
         layout = column(self)
         layout.addLayout(row)
         layout.addWidget(self.bar)
-        layout.addWidget(files)
 
     def set_line(self, line: LiveLine) -> None:
         """Say what is decided."""

@@ -16,6 +16,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import ACTIONS
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
+from napari_bayesseg.gui.review.files_panel import FilesPanel
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
 from napari_bayesseg.gui.review.region_view import RegionView
 from napari_bayesseg.gui.review.tasks import TaskPages
@@ -63,7 +64,8 @@ class ReviewTab(QWidget):
         self.panel = ThresholdPanel()
         self.regions = RegionView()
         self.decisions = DecisionPanel(begin, end)
-        self.progress = ProgressPanel(begin, end)
+        self.files = FilesPanel(begin, end)
+        self.progress = ProgressPanel()
         self.tasks = TaskPages()
         self._stack = QStackedWidget()
         self._lay_out()
@@ -125,6 +127,7 @@ class ReviewTab(QWidget):
         column.addWidget(self.panel)
         column.addWidget(self.regions, 1)
         self.tasks.add_page(self.decisions, "Decide", "Accept, reject, defer, move on")
+        self.tasks.add_page(self.files, "Files", "Begin from a mask; write mask and decisions")
         column.addWidget(self.tasks)
         column.addWidget(self.progress)
         empty = QLabel(NO_REVIEW)
