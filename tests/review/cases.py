@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import Result
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_table import RegionTable
@@ -83,7 +84,7 @@ def table_of(labels: np.ndarray, maxima: dict[int, float] | None = None) -> Regi
         "mutual_information",
         0.2,
         tuple(regions),
-        labels,
+        RegionMap.of_labels(labels),
         100.0,
         0.4,
         CLASSES,

@@ -11,12 +11,12 @@ from napari_bayesseg.review.voxels import voxel_change_from_indices
 from tests.review.cases import SETTINGS, blocks, table_of
 
 TABLE = table_of(blocks())
-LABELS = TABLE.region_labels
+LABELS = np.asarray(TABLE.region_labels)
 
 
 def decide(review: Review, ids: list[int], status: Status, **options: object):
     regions = [region for region in TABLE.regions if region.id in ids]
-    return review.decide(regions, LABELS, status, settings=SETTINGS, **options)
+    return review.decide(regions, TABLE.region_labels, status, settings=SETTINGS, **options)
 
 
 def paint(review: Review, box: Roi, label: int, region: int | None = None):
@@ -27,7 +27,7 @@ def paint(review: Review, box: Roi, label: int, region: int | None = None):
     change = voxel_change_from_indices(indices, old, np.uint8(label))
     if region is None:
         return review.paint(change)
-    return review.paint(change, TABLE.regions[region - 1], LABELS, SETTINGS)
+    return review.paint(change, TABLE.regions[region - 1], TABLE.region_labels, SETTINGS)
 
 
 def assert_mask(review: Review, expected: np.ndarray) -> None:

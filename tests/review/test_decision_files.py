@@ -96,7 +96,7 @@ def test_changed_voxels_are_counted_in_each_place(review: Review, tmp_path: Path
     _, rows = read_csv(tmp_path / "d.csv")
     predicted = review.result.labels[...]
     assert [row["voxels_changed"] for row in rows[:2]] == ["0", "0"]
-    second = TABLE.region_labels == 2
+    second = np.asarray(TABLE.region_labels) == 2
     assert int(rows[2]["voxels_changed"]) == (runner_up(review.result) != predicted)[second].sum()
     for row, box, label in (
         (rows[4], Roi((1, 2, 3), (3, 6, 8)), 2),
@@ -113,7 +113,9 @@ def test_many_regions_of_one_step_are_counted_one_by_one(review: Review, tmp_pat
     entries = json.loads((tmp_path / "d.json").read_text())["decisions"][-3:]
     differs = runner_up(review.result) != review.result.labels[...]
     for entry, region in zip(entries, regions, strict=True):
-        assert entry["voxels_changed"] == differs[TABLE.region_labels == region.id].sum()
+        assert (
+            entry["voxels_changed"] == differs[np.asarray(TABLE.region_labels) == region.id].sum()
+        )
 
 
 def test_json_holds_the_whole_provenance(review: Review, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.history import History
 from napari_bayesseg.review.journal_rows import Row
@@ -197,7 +198,9 @@ def grid_regions(size: int, offset: int) -> RegionTable:
         labels[box.slices][~holes] = name
         count = int((~holes).sum())
         regions.append(Region(name, box, count, 1.0, 1.0, 0.1, 0.1, 0.1, box.start, (0,), False))
-    return RegionTable("m", 0.1, tuple(regions), labels, 1.0, 0.1, ("a",), "pixel", "")
+    return RegionTable(
+        "m", 0.1, tuple(regions), RegionMap.of_labels(labels), 1.0, 0.1, ("a",), "pixel", ""
+    )
 
 
 def test_thousands_of_regions_after_a_thousand_decisions() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.queue import Order, RegionQueue
 from napari_bayesseg.review.region_table import RegionTable
@@ -89,7 +90,7 @@ def test_a_place_belongs_to_the_region_that_holds_it_or_is_nearest() -> None:
     assert made.at((0, 2, 27)).id == 2
     assert made.at((3, 5, 57)).id == 5
     assert made.at((0, 0, 60)) is made.at((-1, 0, 0)) is None
-    nothing = replace(table(), regions=(), region_labels=np.zeros((4, 6, 60), np.int32))
+    nothing = replace(table(), regions=(), region_labels=RegionMap.empty((4, 6, 60)))
     assert RegionQueue(nothing, {}).at((0, 0, 0)) is None
 
 

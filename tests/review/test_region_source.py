@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.threshold_curve import threshold_curve
-from napari_bayesseg.review import region_source
+from napari_bayesseg.review import region_source, region_tree
+from napari_bayesseg.review.region_names import RegionNames
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_source import RegionSource
 from napari_bayesseg.review.region_table import RegionTable, find_result_regions
@@ -186,3 +189,66 @@ def test_the_expected_error_comes_from_probabilities_in_fewer_bits_too(tmp_path:
     result = write_result(tmp_path / "r.zarr", probability, maps, store_dtype="uint8")
     found = RegionSource.read(result, "mutual_information").expected_error
     np.testing.assert_allclose(found, 1 - probability.max(0), atol=0.5 / 254 + 1e-6)
+
+
+def test_a_threshold_is_moved_to_the_next_one_that_costs_nothing(result: Result) -> None:
+    source = RegionSource.read(result, "mutual_information")
+    first = RegionSettings("mutual_information", 0.2912345, 0.3)
+    assert source.snap(first) == first
+    near = source.snap(replace(first, lower=0.29321))
+    assert near.lower == pytest.approx(0.2932, abs=1e-4)
+    assert near.lower <= 0.29321
+    table = source.find(near)
+    mask = (source.values > np.float32(near.lower)) & source.valid
+    np.testing.assert_array_equal(np.asarray(table.region_labels) > 0, mask)
+
+
+def test_regions_depend_on_the_settings_alone(result: Result) -> None:
+    source = RegionSource.read(result, "mutual_information")
+    settings = RegionSettings(source.measure, 0.29, 0.3, max_extent=10.0)
+    alone = source.find(settings)
+    for lower in (0.1, 0.25, 0.288, 0.0, -1.0):
+        source.find(replace(settings, lower=lower))
+        source.find(replace(settings, lower=lower, max_extent=5.0))
+    assert same(source.find(settings), alone)
+
+
+@pytest.mark.parametrize("lower", [0.05, 0.26, 0.294])
+@pytest.mark.parametrize("distance", [None, 1.5])
+def test_without_room_for_a_tree_the_regions_are_the_same(
+    result: Result, monkeypatch, lower: float, distance: float | None
+) -> None:
+    settings = RegionSettings("mutual_information", lower, 0.3, 2.0, 10.0, distance)
+    with_tree = RegionSource.read(result, "mutual_information").find(settings)
+    source = RegionSource.read(result, "mutual_information")
+    monkeypatch.setattr(region_tree, "available_memory", lambda: 1000)
+    monkeypatch.setattr(region_tree, "build_component_tree", None)
+    monkeypatch.setattr(region_source, "_SLAB_VOXELS", 70 * 130 * 2)
+    found = source.find(settings)
+    np.testing.assert_array_equal(
+        np.asarray(found.region_labels) > 0, np.asarray(with_tree.region_labels) > 0
+    )
+    key = attrgetter("position")
+    for one, other in zip(
+        sorted(found.regions, key=key), sorted(with_tree.regions, key=key), strict=True
+    ):
+        sides = (replace(r, id=0, expected_error_volume=0, mean=0) for r in (one, other))
+        assert len(set(sides)) == 1
+        assert one.expected_error_volume == pytest.approx(other.expected_error_volume)
+        assert one.mean == pytest.approx(other.mean)
+
+
+def test_names_give_the_ids(result: Result) -> None:
+    source = RegionSource.read(result, "mutual_information")
+    names = RegionNames(SHAPE)
+    settings = RegionSettings(source.measure, 0.297, 0.3)
+    high = source.find(settings, names)
+    low = source.find(source.snap(replace(settings, lower=0.29)), names)
+    assert [region.id for region in high.regions] == list(range(1, len(high.regions) + 1))
+    ids = [region.id for region in low.regions]
+    assert len(set(ids)) == len(ids)
+    by_position = {region.position: region.id for region in low.regions}
+    for region in high.regions:
+        assert by_position.get(region.position, region.id) == region.id
+    region = low.regions[-1]
+    assert low.region_labels[region.position] == region.id

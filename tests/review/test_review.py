@@ -7,6 +7,7 @@ import pytest
 
 from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
@@ -196,7 +197,7 @@ def test_settings_and_place_are_kept(review: Review) -> None:
     assert review.position == (4, 3, 2)
     decide(review, [2], Status.ACCEPTED, next_position=(1, 1, 1))
     other = RegionSettings("expected_error", 0.1, 0.2)
-    review.decide(TABLE.regions[2:3], LABELS, Status.ACCEPTED, settings=other)
+    review.decide(TABLE.regions[2:3], TABLE.region_labels, Status.ACCEPTED, settings=other)
     review = reopened(review)
     assert (review.settings, review.position) == (other, (1, 1, 1))
     review.undo()
@@ -212,12 +213,14 @@ def test_settings_out_of_range_are_refused(review: Review, measure: str) -> None
 
 
 def test_what_can_not_be_decided_is_refused(review: Review, predicted) -> None:
-    regions = TABLE.regions[:1]
+    regions, region_map = TABLE.regions[:1], TABLE.region_labels
+    smaller = RegionMap.of_labels(LABELS[:3])
+    others = RegionMap.of_labels(LABELS * 2)
     for arguments, message in [
-        (([], LABELS, Status.ACCEPTED), "at least one region"),
-        ((regions, LABELS[:3], Status.ACCEPTED), "must have the scan's shape"),
-        ((regions, LABELS * 2, Status.ACCEPTED), "region 1 has 210 voxels, but 0 in region_labels"),
-        ((regions, LABELS, Status.EDITED), "a decision must be one of"),
+        (([], region_map, Status.ACCEPTED), "at least one region"),
+        ((regions, smaller, Status.ACCEPTED), "must have the scan's shape"),
+        ((regions, others, Status.ACCEPTED), "region 1 has 210 voxels, but 0 in region_labels"),
+        ((regions, region_map, Status.EDITED), "a decision must be one of"),
     ]:
         with pytest.raises(SettingsError, match=message):
             review.decide(*arguments, settings=SETTINGS)

@@ -110,7 +110,7 @@ class ReviewMachine(RuleBasedStateMachine):
         )
         before, now = self.done[-1], self.step()
         for region in regions:
-            inside = table.region_labels == region.id
+            inside = np.asarray(table.region_labels) == region.id
             edited = before.status(inside) is Status.EDITED
             if status is Status.ACCEPTED:
                 now.statuses[inside] = Status.EDITED if edited else Status.ACCEPTED
@@ -147,7 +147,7 @@ class ReviewMachine(RuleBasedStateMachine):
         else:
             chosen = TABLES[0].regions[region - 1]
             self.review.paint(change, chosen, TABLES[0].region_labels, SETTINGS)
-            now.statuses[TABLES[0].region_labels == region] = Status.EDITED
+            now.statuses[np.asarray(TABLES[0].region_labels) == region] = Status.EDITED
         now.labels[box] = label
         now.painted[box] = True
 
@@ -193,7 +193,8 @@ class ReviewMachine(RuleBasedStateMachine):
         np.testing.assert_array_equal(self.review.mask.array[...], now.labels)
         for table in TABLES:
             assert self.review.statuses(table) == {
-                region.id: now.status(table.region_labels == region.id) for region in table.regions
+                region.id: now.status(np.asarray(table.region_labels) == region.id)
+                for region in table.regions
             }
 
     @rule()

@@ -20,7 +20,7 @@ TIMEOUT = 60
 
 
 def voxels_of(desk: ReviewDesk, region: Region) -> tuple[np.ndarray, ...]:
-    return np.nonzero(desk.table.region_labels == region.id)
+    return np.nonzero(np.asarray(desk.table.region_labels) == region.id)
 
 
 def mask_of(desk: ReviewDesk) -> np.ndarray:

@@ -19,6 +19,7 @@ from napari_bayesseg.core.geometry import Geometry, Index3, Roi
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.atomic import replace_atomically
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 
@@ -182,7 +183,7 @@ def draw_regions(
     scan: Volume,
     measure: str,
     regions: Sequence[Region],
-    region_labels: NDArray[np.int32],
+    region_labels: RegionMap,
     path: Path,
     *,
     side: int = 64,
@@ -193,7 +194,7 @@ def draw_regions(
     ----------
     regions : sequence of Region
         Those to draw, such as the first ten of a table.
-    region_labels : (Z, Y, X) int32
+    region_labels : RegionMap
         Region ids, for the outlines.
     side : int
         Of each picture, in voxels.

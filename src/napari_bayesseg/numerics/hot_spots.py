@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.numerics.compilation import compiled
 from napari_bayesseg.numerics.neighbourhood import find_neighbours, find_root, renumber
 
@@ -20,19 +21,19 @@ Labels = NDArray[np.int32]
 Doubles = NDArray[np.float64]
 
 
-def label_hot_spots(measure: NDArray[np.float32], inside: Indices, h: float) -> Labels:
-    """Label the basins of the h-maxima of the measure, averaged over 3 x 3 x 3 voxels.
-
-    Averaged, because on a thin shell the height of single voxels depends on how the boundary falls
-    between them; that would make every other voxel a hot spot.
+def label_hot_spots(heights: Doubles, shape: Index3, order: Indices, h: float) -> Labels:
+    """Label the basins of the h-maxima.
 
     Parameters
     ----------
-    measure : (Z, Y, X) float32
-    inside : (n,) int64
-        Flat indices of the voxels to label; ties in height are settled by their order.
+    heights : (n,) float64
+        Falling.
+    shape : (Z, Y, X)
+        Of the volume.
+    order : (n,) int64
+        Flat index of the voxel of each height.
     h : float
-        Least height of a peak above the pass to a higher one, in the measure's unit.
+        Least height of a peak above the pass to a higher one, in the unit of the heights.
 
     Returns
     -------
@@ -44,29 +45,8 @@ def label_hot_spots(measure: NDArray[np.float32], inside: Indices, h: float) -> 
     Edelsbrunner, Letscher & Zomorodian, "Topological persistence and simplification", 2002
     (the elder rule, here for the superlevel sets of a volume).
     """
-    shape = np.array(measure.shape)
-    heights = _local_means(measure.reshape(-1), shape, inside)
-    order = np.argsort(-heights, kind="stable")
-    rank = np.full(measure.size, -1, dtype=np.int32)
-    labels = np.empty(inside.size, dtype=np.int32)
-    labels[order] = _flood(heights[order], shape, inside[order], rank, float(h))
-    return labels
-
-
-@compiled
-def _local_means(values: NDArray[np.float32], shape: Indices, inside: Indices) -> Doubles:
-    """Mean of every voxel and its neighbours, without those that are NaN."""
-    means = np.empty(inside.size)
-    found = np.empty(27, dtype=np.int64)
-    for n in range(inside.size):
-        total, count = np.float64(values[inside[n]]), 1
-        for k in range(find_neighbours(inside[n], shape, found)):
-            value = values[found[k]]
-            if not np.isnan(value):
-                total += value
-                count += 1
-        means[n] = total / count
-    return means
+    rank = np.full(int(np.prod(shape)), -1, dtype=np.int32)
+    return _flood(heights, np.array(shape), order, rank, float(h))
 
 
 @compiled

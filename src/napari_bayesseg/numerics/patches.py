@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bayesseg.numerics.bounding_boxes import bounding_boxes
 from napari_bayesseg.numerics.compilation import compiled
 from napari_bayesseg.numerics.neighbourhood import find_neighbours, find_root, renumber
-from napari_bayesseg.numerics.region_summary import bounding_boxes
 
 __all__ = ["label_patches"]
 

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.numerics.boundary_distance import check_shapes
-from napari_bayesseg.numerics.hot_spots import label_hot_spots
-from napari_bayesseg.numerics.patches import label_patches
-from napari_bayesseg.numerics.region_summary import GroupSummary, bounding_boxes, summarise_groups
+from napari_bayesseg.numerics.component_tree import build_component_tree
+from napari_bayesseg.numerics.pieces import find_pieces
+from napari_bayesseg.numerics.region_groups import RegionGroups, class_shares, percentiles
+from napari_bayesseg.numerics.region_map import RegionMap
+from napari_bayesseg.numerics.sparse_voxels import SparseVoxels
+from napari_bayesseg.numerics.threshold_levels import ThresholdLevels
 
-__all__ = ["DEFAULT_EXTENT_VOXELS", "DEFAULT_PERSISTENCE", "Region", "find_regions"]
+__all__ = [
+    "DEFAULT_EXTENT_VOXELS",
+    "DEFAULT_PERSISTENCE",
+    "Region",
+    "check_sizes",
+    "describe_regions",
+    "find_regions",
+    "least_count",
+]
 
 DEFAULT_EXTENT_VOXELS = 32
 DEFAULT_PERSISTENCE = 0.2
 
 Spacing = tuple[float, float, float]
+Singles = NDArray[np.float32]
+
+_PERCENTILE = 95.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,7 @@ class Region:
     Attributes
     ----------
     id : int
-        From 1, in order of falling expected error; the region's value in the label image.
+        Above 0; the region's value in the map of regions.
     box : Roi
         Smallest box around it, in voxels.
     voxel_count : int
@@ -63,6 +77,82 @@ class Region:
     touches_border: bool
 
 
+def describe_regions(
+    groups: RegionGroups,
+    ids: Sequence[int],
+    values: Singles,
+    labels: NDArray[np.integer[Any]],
+    num_classes: int,
+    voxel_volume: float,
+) -> tuple[Region, ...]:
+    """Return groups of voxels as regions, in the same order.
+
+    Parameters
+    ----------
+    groups : RegionGroups
+    ids : (r,) int
+        Of the regions.
+    values, labels : (n,)
+        The measure, and the predicted class, of every voxel of the groups' list.
+    num_classes : int
+    voxel_volume : float
+        In cubic units of the spacing.
+    """
+    counts, shape = groups.counts, np.array(groups.voxels.shape)
+    shares = class_shares(groups, labels, num_classes)
+    ranking = np.argsort(-shares, axis=1, kind="stable")
+    low, high = groups.boxes[:, :3], groups.boxes[:, 3:]
+    at_border = (((low == 0) | (high == shape)) & (shape > 1)).any(axis=1)
+    columns = zip(
+        ids,
+        low.tolist(),
+        high.tolist(),
+        counts.tolist(),
+        (counts * voxel_volume).tolist(),
+        (groups.errors * voxel_volume).tolist(),
+        (groups.sums / np.maximum(counts, 1)).tolist(),
+        percentiles(groups, values, _PERCENTILE).tolist(),
+        values[groups.peaks].tolist(),
+        groups.voxels.coordinates(groups.peaks).tolist(),
+        ranking.tolist(),
+        np.count_nonzero(shares, axis=1).tolist(),
+        at_border.tolist(),
+        strict=True,
+    )
+    return tuple(_region(*column) for column in columns)
+
+
+def _region(
+    name: int,
+    start: list[int],
+    stop: list[int],
+    count: int,
+    volume: float,
+    error: float,
+    mean: float,
+    p95: float,
+    maximum: float,
+    position: list[int],
+    classes: list[int],
+    num_present: int,
+    touches_border: bool,
+) -> Region:
+    z, y, x = position
+    return Region(
+        name,
+        Roi((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])),
+        count,
+        volume,
+        error,
+        mean,
+        p95,
+        maximum,
+        (z, y, x),
+        tuple(classes[:num_present]),
+        touches_border,
+    )
+
+
 def find_regions(
     measure: NDArray[np.floating[Any]],
     threshold: float,
@@ -75,13 +165,14 @@ def find_regions(
     min_volume: float | None = None,
     h: float | None = None,
     valid: NDArray[np.bool_] | None = None,
-) -> tuple[tuple[Region, ...], NDArray[np.int32]]:
+) -> tuple[tuple[Region, ...], RegionMap]:
     """Find the connected places where the measure exceeds the threshold; cut the large ones.
 
-    Components longer than `max_extent` along an axis are cut at their hot spots, and what is still
-    too long (a shell of even height) into patches no longer than that, so that no region is a
-    whole shell. Cutting loses no voxel: the expected errors of all regions add up to that of the
-    voxels above the threshold, if `min_volume` is None.
+    Components longer than `max_extent` along an axis are cut into the pieces around their hot
+    spots, none longer than that, so that no region is a whole shell. Cutting loses no voxel: the
+    expected errors of all regions add up to that of the voxels above the threshold, if
+    `min_volume` is None. For many thresholds of one measure build the
+    :class:`~napari_bayesseg.numerics.component_tree.ComponentTree` once.
 
     Parameters
     ----------
@@ -111,9 +202,9 @@ def find_regions(
     Returns
     -------
     regions : tuple of Region
-        Sorted by falling expected error volume.
-    region_labels : (Z, Y, X) int32
-        Id of the region of every voxel, 0 outside.
+        By falling expected error volume; their ids count from 1.
+    region_map : RegionMap
+        ``(Z, Y, X)``: id of the region of every voxel, 0 outside.
 
     Raises
     ------
@@ -121,87 +212,50 @@ def find_regions(
         If shapes differ, or `max_extent`, `h` or the spacing is not positive.
     """
     check_shapes(measure, expected_error, labels, valid)
-    _check(spacing, max_extent, h)
+    check_sizes(spacing, max_extent, h)
     mask = measure > threshold
     if valid is not None:
         mask &= valid
-    if not mask.any():
-        return (), np.zeros(measure.shape, dtype=np.int32)
+    voxels = SparseVoxels.where(mask)
+    values = measure.reshape(-1)[voxels.indices].astype(np.float32)
+    errors = expected_error.reshape(-1)[voxels.indices].astype(np.float32)
+    classes = labels.reshape(-1)[voxels.indices]
+    highest = float(values.max(initial=threshold))
     extent = DEFAULT_EXTENT_VOXELS * min(spacing) if max_extent is None else max_extent
-    found = cc3d.connected_components(mask.view(np.uint8), connectivity=26, out_dtype=np.uint32)
-    inside = np.flatnonzero(mask)
-    ids = found.reshape(-1)[inside].astype(np.int64) - 1
-    values = np.ascontiguousarray(measure, dtype=np.float32)
-    if h is None:
-        h = DEFAULT_PERSISTENCE * float(values.reshape(-1)[inside].max() - threshold)
-    ids = _split_large(values, inside, ids, spacing, extent, h)
-    summary = summarise_groups(values, inside, ids, expected_error, labels)
-    keep = summary.counts * voxel_volume >= (min_volume or 0.0)
-    ranking = np.argsort(-summary.errors, kind="stable")
-    ranking = ranking[keep[ranking]]
-    names = np.zeros(summary.counts.size, dtype=np.int32)
-    names[ranking] = np.arange(1, ranking.size + 1)
-    region_labels = np.zeros(measure.shape, dtype=np.int32)
-    region_labels.reshape(-1)[inside] = names[ids]
-    regions = tuple(
-        _region(int(names[i]), int(i), summary, measure.shape, voxel_volume) for i in ranking
+    persistence = DEFAULT_PERSISTENCE * (highest - threshold) if h is None else h
+    heights = values - np.float32(threshold)
+    tree = build_component_tree(
+        voxels,
+        values,
+        errors,
+        ThresholdLevels.between(threshold, highest),
+        find_pieces([(voxels, heights)], voxels.shape, spacing, extent, persistence),
+        spacing,
+        extent,
     )
-    return regions, region_labels
+    groups = tree.regions(threshold, least_count(min_volume, voxel_volume))
+    ids = range(1, groups.size + 1)
+    num_classes = int(classes.max(initial=0)) + 1
+    found = describe_regions(groups, ids, values, classes, num_classes, voxel_volume)
+    return found, RegionMap(groups, np.asarray(ids, np.int32))
 
 
-def _check(spacing: Spacing, max_extent: float | None, h: float | None) -> None:
+def least_count(min_volume: float | None, voxel_volume: float) -> int:
+    """Return the least number of voxels of a region of at least a volume."""
+    if min_volume is None:
+        return 1
+    return max(1, int(np.ceil(min_volume / voxel_volume * (1 - 1e-9))))
+
+
+def check_sizes(spacing: Spacing, max_extent: float | None, h: float | None = None) -> None:
+    """Refuse sizes that are not positive.
+
+    Raises
+    ------
+    SettingsError
+    """
     if min(spacing) <= 0:
         raise SettingsError(f"spacing must be positive; got {spacing}")
     for name, value in (("max_extent", max_extent), ("h", h)):
         if value is not None and not value > 0:
             raise SettingsError(f"{name} must be positive; got {value}")
-
-
-def _split_large(
-    values: NDArray[np.float32],
-    inside: NDArray[np.int64],
-    ids: NDArray[np.int64],
-    spacing: Spacing,
-    extent: float,
-    h: float,
-) -> NDArray[np.int64]:
-    """Return ids in which every group is at most `extent` long."""
-    shape = values.shape
-
-    def is_large(indices: NDArray[np.int64], groups: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        boxes = bounding_boxes(indices, groups, shape)
-        lengths = (boxes[:, 3:] - boxes[:, :3]) * np.asarray(spacing)
-        too_long: NDArray[np.bool_] = (lengths > extent * (1 + 1e-9)).any(axis=1)
-        return np.asarray(too_long[groups])
-
-    chosen = np.flatnonzero(is_large(inside, ids))
-    if chosen.size == 0:
-        return ids
-    heights = values.reshape(-1)[inside[chosen]]
-    chosen = chosen[np.argsort(-heights, kind="stable")]
-    spots = label_hot_spots(values, inside[chosen], h)
-    split = ids.copy()
-    split[chosen] = ids.max() + 1 + spots.astype(np.int64)
-    large = is_large(inside[chosen], spots)
-    if large.any():
-        patches = label_patches(shape, inside[chosen[large]], spots[large], spacing, extent)
-        split[chosen[large]] = split.max() + 1 + patches.astype(np.int64)
-    return np.unique(split, return_inverse=True)[1].reshape(-1)
-
-
-def _region(name: int, i: int, summary: GroupSummary, shape: Index3, voxel_volume: float) -> Region:
-    low, high = summary.boxes[i, :3].tolist(), summary.boxes[i, 3:].tolist()
-    sides = zip(low, high, shape, strict=True)
-    return Region(
-        id=name,
-        box=Roi(tuple(low), tuple(high)),
-        voxel_count=int(summary.counts[i]),
-        volume=float(summary.counts[i] * voxel_volume),
-        expected_error_volume=float(summary.errors[i] * voxel_volume),
-        mean=float(summary.means[i]),
-        p95=float(summary.percentiles[i]),
-        maximum=float(summary.maxima[i]),
-        position=summary.position(i, shape),
-        classes=summary.classes(i),
-        touches_border=any(n > 1 and (a == 0 or b == n) for a, b, n in sides),
-    )

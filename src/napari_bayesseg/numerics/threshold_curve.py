@@ -54,6 +54,12 @@ class ThresholdCurve:
         count = self._counts_below[-1]
         return float(1.0 - self._at(self._counts_below, threshold) / count) if count else 0.0
 
+    def edge_below(self, share: float) -> float:
+        """Return the highest edge of a bin with at least this share of the voxels above it."""
+        above = self.counts.sum() - np.concatenate([[0], np.cumsum(self.counts)])
+        places = np.flatnonzero(above >= share * max(int(self.counts.sum()), 1))
+        return float(self.edges[places[-1]]) if places.size else float(self.edges[0])
+
     def expected_error_below(self, threshold: float) -> float:
         """Return the expected error volume of the voxels at or below a threshold."""
         return self._at(self._errors_below, threshold)

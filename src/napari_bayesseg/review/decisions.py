@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.history import History
 from napari_bayesseg.review.operations import Kind, RegionDecision
@@ -47,7 +47,7 @@ def kind_of(status: Status) -> Kind:
 def decide_regions(
     history: History,
     regions: Sequence[Region],
-    region_labels: NDArray[np.integer[Any]],
+    region_labels: RegionMap,
     status: Status,
 ) -> tuple[RegionDecision, ...]:
     """Return the decisions that give regions a status; accepting leaves an edited one edited.

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.events import EVENTS
 from napari_bayesseg.review.journal_rows import Row
@@ -124,9 +124,7 @@ class History:
             if _meet(extent, roi)
         ]
 
-    def statuses(
-        self, region_labels: NDArray[np.integer[Any]], regions: Sequence[Region]
-    ) -> dict[int, Status]:
+    def statuses(self, region_labels: RegionMap, regions: Sequence[Region]) -> dict[int, Status]:
         """Return what was decided about regions, however they were found.
 
         The latest decision wins for every voxel, and a region has the status that more than half
@@ -135,7 +133,7 @@ class History:
 
         Parameters
         ----------
-        region_labels : (Z, Y, X) int
+        region_labels : RegionMap
             Ids of the regions.
         regions : sequence of Region
         """

@@ -38,6 +38,9 @@ class RegionSettings:
         Smaller regions are left out, in cubic units of the scan.
     max_extent : float or None
         Longer regions are cut, in the scan's unit; None: 32 voxels.
+    merge_distance : float or None
+        Regions whose nearest voxels are at most so far apart are one, in the scan's unit, as long
+        as it is no longer than `max_extent`; None: as they are connected.
     """
 
     measure: str
@@ -45,6 +48,7 @@ class RegionSettings:
     upper: float
     min_volume: float | None = None
     max_extent: float | None = None
+    merge_distance: float | None = None
 
     def checked(self) -> RegionSettings:
         """Return the settings if they can be used.
@@ -69,6 +73,10 @@ class RegionSettings:
             raise SettingsError(f"min_volume must be 0 or more; got {self.min_volume}")
         if self.max_extent is not None and not self.max_extent > 0:
             raise SettingsError(f"max_extent must be positive; got {self.max_extent}")
+        if self.merge_distance is not None and not (
+            np.isfinite(self.merge_distance) and self.merge_distance > 0
+        ):
+            raise SettingsError(f"merge_distance must be positive; got {self.merge_distance}")
         return self
 
     def as_json(self) -> dict[str, Any]:
@@ -85,7 +93,9 @@ class RegionSettings:
             If the entries are others.
         """
         try:
-            sizes = (values["min_volume"], values["max_extent"])
+            # Reviews begun before regions could be merged don't name a distance.
+            distance = {"merge_distance": None, **values}["merge_distance"]
+            sizes = (values["min_volume"], values["max_extent"], distance)
             return cls(
                 str(values["measure"]),
                 float(values["lower"]),

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
-from napari_bayesseg.core.geometry import Geometry
+from napari_bayesseg.core.geometry import Geometry, Index3
 from napari_bayesseg.numerics.boundary_distance import distance_to_boundary
 from napari_bayesseg.numerics.boundary_uncertainty import boundary_uncertainty
 from napari_bayesseg.numerics.excess import excess
-from napari_bayesseg.numerics.regions import find_regions
+from napari_bayesseg.numerics.region_map import RegionMap
+from napari_bayesseg.numerics.regions import describe_regions
+from napari_bayesseg.numerics.sparse_voxels import SparseVoxels
 from napari_bayesseg.numerics.threshold_curve import ThresholdCurve, threshold_curve
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.review.available_memory import available_memory
+from napari_bayesseg.review.region_names import RegionNames
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.region_tree import TreeCache, VoxelTable
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
 
 __all__ = ["RegionSource"]
+
+_SLAB_VOXELS = 2**25
+Slab = tuple[
+    int, NDArray[np.float32], NDArray[np.float32], NDArray[np.integer[Any]], NDArray[np.bool_]
+]
 
 # Kept: values, expected error, valid; on the way: distances, components and their numbers.
 _BYTES_PER_VOXEL = 30
@@ -64,6 +74,7 @@ class RegionSource:
     run_id: str
     boundary_length: float
     curve: ThresholdCurve
+    _trees: TreeCache = field(default_factory=TreeCache, repr=False)
 
     @classmethod
     def read(
@@ -148,42 +159,110 @@ class RegionSource:
         first, second = float(tail[low]), float(tail[min(low + 1, tail.size - 1)])
         return first + (second - first) * (place - low)
 
-    def find(self, settings: RegionSettings) -> RegionTable:
-        """Find the regions above the lower threshold.
+    @property
+    def shape(self) -> Index3:
+        """``(Z, Y, X)`` of the maps."""
+        z, y, x = self.values.shape
+        return z, y, x
+
+    def gather(self, threshold: float) -> VoxelTable:
+        """Return the voxels above a threshold, with what regions need of them."""
+        parts = list(self.gather_parts(threshold))
+        indices = np.concatenate([part.voxels.indices for part in parts])
+        return VoxelTable(
+            SparseVoxels.of(self.shape, indices),
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.expected_error for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+        )
+
+    def gather_parts(self, threshold: float) -> Iterator[VoxelTable]:
+        """Yield the same slab by slab; flat indices are those of the whole volume."""
+        plane = int(np.prod(self.shape[1:]))
+        for start, values, errors, labels, valid in self.slabs():
+            places = np.flatnonzero((values > threshold) & valid)
+            yield VoxelTable(
+                SparseVoxels.of(self.shape, places + start * plane),
+                values.reshape(-1)[places],
+                errors.reshape(-1)[places],
+                labels.reshape(-1)[places],
+            )
+
+    def slabs(self) -> Iterator[Slab]:
+        """Yield the first plane of a slab, and of its planes the four maps."""
+        depth = max(1, _SLAB_VOXELS // int(np.prod(self.shape[1:])))
+        for start in range(0, self.shape[0], depth):
+            part = slice(start, start + depth)
+            yield (
+                start,
+                self.values[part],
+                self.expected_error[part],
+                self.labels[part],
+                self.valid[part],
+            )
+
+    def snap(self, settings: RegionSettings) -> RegionSettings:
+        """Return settings with a lower threshold at which regions are found without delay.
+
+        Thresholds are round numbers, a thousandth of the measure's range apart; the nearest one at
+        or below is taken. Where there is no component tree yet, or it ends above the threshold, it
+        is built, and the threshold stays as it is.
 
         Raises
         ------
         SettingsError
             If a number is out of range, or the settings are of another measure.
         """
-        settings.checked()
-        if settings.measure != self.measure:
-            raise SettingsError(
-                f"these maps are of {self.measure}; the settings are of {settings.measure}: read "
-                "the maps of that measure"
-            )
-        regions, region_labels = find_regions(
-            self.values,
-            settings.lower,
-            self.expected_error,
-            self.labels,
+        self._check(settings)
+        levels = self._trees.get(self, settings, nearby=True).levels
+        return replace(settings, lower=levels.snap(settings.lower))
+
+    def find(self, settings: RegionSettings, names: RegionNames | None = None) -> RegionTable:
+        """Find the regions above the lower threshold.
+
+        Parameters
+        ----------
+        settings : RegionSettings
+            A threshold from :meth:`snap` costs milliseconds; for another one the component tree
+            may have to be built anew.
+        names : RegionNames, optional
+            Gives the ids, and remembers new ones; without it they count from 1.
+
+        Raises
+        ------
+        SettingsError
+            If a number is out of range, or the settings are of another measure.
+        """
+        self._check(settings)
+        groups, table = self._trees.get(self, settings).regions(self, settings)
+        ids = np.arange(1, groups.size + 1, dtype=np.int32) if names is None else names.name(groups)
+        regions = describe_regions(
+            groups,
+            ids.tolist(),
+            table.values,
+            table.labels,
+            len(self.class_names),
             self.geometry.voxel_volume,
-            self.geometry.spacing,
-            max_extent=settings.max_extent,
-            min_volume=settings.min_volume,
-            valid=self.valid,
         )
         return RegionTable(
             self.measure,
             settings.lower,
             regions,
-            region_labels,
+            RegionMap(groups, ids),
             self.curve.total,
             self.boundary_length,
             self.class_names,
             self.geometry.unit,
             self.run_id,
         )
+
+    def _check(self, settings: RegionSettings) -> None:
+        settings.checked()
+        if settings.measure != self.measure:
+            raise SettingsError(
+                f"these maps are of {self.measure}; the settings are of {settings.measure}: read "
+                "the maps of that measure"
+            )
 
 
 def _expected_error(result: Result) -> NDArray[np.float32]:

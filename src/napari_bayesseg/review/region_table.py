@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_bayesseg.io.tables import write_csv
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.review.region_settings import RegionSettings
@@ -33,8 +31,8 @@ class RegionTable:
         In the measure's unit.
     regions : tuple of Region
         By falling expected error volume.
-    region_labels : (Z, Y, X) int32
-        Region ids, 0 outside.
+    region_labels : RegionMap
+        ``(Z, Y, X)`` int32: region ids, 0 outside.
     expected_error_volume : float
         Of all processed voxels, in cubic `unit`.
     boundary_uncertainty : float
@@ -47,7 +45,7 @@ class RegionTable:
     measure: str
     threshold: float
     regions: tuple[Region, ...]
-    region_labels: NDArray[np.int32]
+    region_labels: RegionMap
     expected_error_volume: float
     boundary_uncertainty: float
     class_names: tuple[str, ...]

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.decisions import (
     decide_regions,
@@ -81,6 +79,11 @@ class Review(ReviewView):
         with self._lock:
             self._record.save_settings(settings)
 
+    def keep_names(self) -> None:
+        """Save the ids that regions were given since; StoreError where they can't be."""
+        with self._lock:
+            self._record.save_names(self.names)
+
     def set_position(self, position: Index3) -> None:
         """Save where the person is; StoreError where it can't be."""
         with self._lock:
@@ -111,7 +114,7 @@ class Review(ReviewView):
     def decide(
         self,
         regions: Sequence[Region],
-        region_labels: NDArray[np.integer[Any]],
+        region_labels: RegionMap,
         status: Status,
         *,
         settings: RegionSettings | None,
@@ -124,7 +127,7 @@ class Review(ReviewView):
         Parameters
         ----------
         regions : sequence of Region
-        region_labels : (Z, Y, X) int
+        region_labels : RegionMap
             Their ids.
         status : Status
             Accepted: the predicted labels stand, but not where a brush wrote last, and an edited
@@ -177,7 +180,7 @@ class Review(ReviewView):
         self,
         change: VoxelChange,
         region: Region | None = None,
-        region_labels: NDArray[np.integer[Any]] | None = None,
+        region_labels: RegionMap | None = None,
         settings: RegionSettings | None = None,
     ) -> Operation:
         """Save a stroke that the viewer has painted into ``mask.array`` already.
@@ -190,7 +193,7 @@ class Review(ReviewView):
             At least one voxel.
         region : Region, optional
             It becomes edited.
-        region_labels : (Z, Y, X) int, optional
+        region_labels : RegionMap, optional
             Ids of the regions; needed with `region`.
         settings : RegionSettings, optional
             What made the region.

@@ -13,6 +13,7 @@ from napari_bayesseg.review.events import EVENTS
 from napari_bayesseg.review.journal import Journal, Row
 from napari_bayesseg.review.operation_rows import operation_content, read_index
 from napari_bayesseg.review.operations import Kind, Operation, RegionDecision
+from napari_bayesseg.review.region_names import RegionNames
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.status import Replacement
 from napari_bayesseg.review.voxels import VoxelChange
@@ -65,6 +66,13 @@ class ReviewRecord:
         except (KeyError, TypeError, ValueError):
             return None
 
+    def names(self, shape: Index3) -> RegionNames:
+        """Return the names that regions have been given; none where they can't be read."""
+        try:
+            return RegionNames.from_json(shape, self._state["names"])
+        except (KeyError, TypeError, StoreError):
+            return RegionNames(shape)
+
     def check_writable(self) -> Journal:
         """Return the journal if steps can be taken.
 
@@ -90,6 +98,13 @@ class ReviewRecord:
             state = {"settings": content}
             journal.append("settings", content, state=state)
             self._state |= state
+
+    def save_names(self, names: RegionNames) -> None:
+        """Save which places have which ids; no row, because it changes nothing decided."""
+        content = names.as_json()
+        if content != self._state.get("names"):
+            self.check_writable().set_state({"names": content})
+            self._state["names"] = content
 
     def save_position(self, position: Index3) -> None:
         """Save where the person is; no row, because it changes nothing that was decided."""

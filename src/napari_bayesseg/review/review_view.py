@@ -40,6 +40,8 @@ class ReviewView:
         Accepted places in which a new run of the result predicts other labels.
     notice : str
         What the person should know about the opening; empty mostly.
+    names : RegionNames
+        Ids that regions have been given, so that they keep them.
     """
 
     def __init__(self, result: Result, opened: OpenedReview) -> None:
@@ -51,6 +53,7 @@ class ReviewView:
         self.notice = opened.notice
         self._events = opened.events
         self._record = opened.record
+        self.names = opened.record.names(result.spec.shape)
         self._lock = threading.RLock()
 
     @property

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.region_votes import count_votes
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.operations import Operation
@@ -58,17 +58,14 @@ class VoxelStatuses:
         for former in remaining:
             self.apply(former, extent)
 
-    def of_regions(
-        self, region_labels: NDArray[np.integer[Any]], regions: Sequence[Region]
-    ) -> dict[int, Status]:
+    def of_regions(self, region_labels: RegionMap, regions: Sequence[Region]) -> dict[int, Status]:
         """Return the status that more than half of a region's voxels have, else pending."""
         statuses = {region.id: Status.PENDING for region in regions}
         concerned = [region for region in regions if self._touched[_cells(region.box)].any()]
         if not concerned:
             return statuses
-        ids = np.array([region.id for region in concerned], np.int64)
-        boxes = np.array([(*r.box.start, *r.box.stop) for r in concerned], np.int64)
-        votes = count_votes(region_labels, self._codes, ids, boxes, 2 * int(_PAINTED))
+        voxels, ends = region_labels.voxels_of([region.id for region in concerned])
+        votes = count_votes(self._codes.reshape(-1), voxels, ends, 2 * int(_PAINTED))
         votes = votes[:, :_PAINTED] + votes[:, _PAINTED:]
         for region, winner, most in zip(
             concerned, votes.argmax(axis=1).tolist(), votes.max(axis=1).tolist(), strict=True
@@ -79,9 +76,8 @@ class VoxelStatuses:
 
     def prepare(self) -> None:
         """Load the compiled code, so that no decision waits for it."""
-        nothing = np.zeros((1, 1, 1), np.int32)
-        one, box = np.ones(1, np.int64), np.array([[0, 0, 0, 1, 1, 1]])
-        count_votes(nothing, self._codes[:1, :1, :1].copy(), one, box, 2 * int(_PAINTED))
+        nothing = np.zeros(0, np.int64)
+        count_votes(self._codes.reshape(-1)[:1], nothing, nothing, 2 * int(_PAINTED))
 
     def painted(self, box: Roi) -> NDArray[np.bool_]:
         """Return which voxels of a box were last written by a brush."""

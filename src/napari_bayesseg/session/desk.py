@@ -84,8 +84,8 @@ class ReviewDesk(DecisionDesk):
             self._found = replace(self._found, settings=settings)
             self.thresholds_changed.emit(lower, upper)
             return
-        source = self.source
-        self._finding.start(lambda _: find(source, settings), self._take, self._not_found)
+        source, names = self.source, self.review.names
+        self._finding.start(lambda _: find(source, settings, names), self._take, self._not_found)
 
     def set_measure(self, measure: str) -> None:
         """Find regions by another measure, at the thresholds last used for it."""
@@ -98,9 +98,9 @@ class ReviewDesk(DecisionDesk):
             return
         self._wanted_measure = measure
         known, settings, source = self._remembered.get(measure), self.settings, self.source
-        result = self.result
+        result, names = self.result, self.review.names
         self._finding.start(
-            lambda _: find_by_measure(result, measure, known, source, sizes_of=settings),
+            lambda _: find_by_measure(result, measure, known, source, names, sizes_of=settings),
             self._take,
             self._not_found,
         )
@@ -119,10 +119,12 @@ class ReviewDesk(DecisionDesk):
 
     def _keep_settings(self, settings: RegionSettings) -> None:
         self._remembered[settings.measure] = settings
-        if self.read_only or settings == self.review.settings:
+        if self.read_only:
             return
         try:
-            self.review.set_settings(settings)
+            self.review.keep_names()
+            if settings != self.review.settings:
+                self.review.set_settings(settings)
         except BayesSegError as error:
             self.failed.emit(str(error))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.uncertainty import split_excess
+from napari_bayesseg.review.region_names import RegionNames
 from napari_bayesseg.review.region_settings import (
     RegionSettings,
     default_measure,
@@ -44,9 +45,20 @@ class Opened:
     found: Found
 
 
-def find(source: RegionSource, settings: RegionSettings) -> Found:
-    """Find the regions of maps that were read before."""
-    return Found(source, settings, source.find(settings))
+def find(source: RegionSource, settings: RegionSettings, names: RegionNames | None = None) -> Found:
+    """Find the regions of maps that were read before.
+
+    Parameters
+    ----------
+    source : RegionSource
+    settings : RegionSettings
+        The lower threshold is moved to the next one that costs nothing, a thousandth of the
+        measure's range away at the most.
+    names : RegionNames, optional
+        Gives the ids.
+    """
+    near = source.snap(settings)
+    return Found(source, near, source.find(near, names))
 
 
 def find_by_measure(
@@ -54,6 +66,7 @@ def find_by_measure(
     measure: str,
     settings: RegionSettings | None,
     sharing: RegionSource | None,
+    names: RegionNames | None = None,
     *,
     sizes_of: RegionSettings | None = None,
 ) -> Found:
@@ -67,6 +80,8 @@ def find_by_measure(
         None: those that suit the measure's values, with the sizes of `sizes_of`.
     sharing : RegionSource or None
         Of the same result; what the two have in common is not read again.
+    names : RegionNames, optional
+        Gives the ids.
     sizes_of : RegionSettings, optional
     """
     source = RegionSource.read(result, measure, sharing=sharing)
@@ -74,9 +89,12 @@ def find_by_measure(
         settings = default_settings(source)
         if sizes_of is not None:
             settings = replace(
-                settings, min_volume=sizes_of.min_volume, max_extent=sizes_of.max_extent
+                settings,
+                min_volume=sizes_of.min_volume,
+                max_extent=sizes_of.max_extent,
+                merge_distance=sizes_of.merge_distance,
             )
-    return find(source, settings)
+    return find(source, settings, names)
 
 
 def open_review(result: Result, start: Volume | None) -> Opened:
@@ -93,7 +111,8 @@ def open_review(result: Result, start: Volume | None) -> Opened:
         if settings is not None and split_excess(settings.measure)[0] not in result.measures:
             settings = None  # a review that goes on with the result of another run
         measure = default_measure(result) if settings is None else settings.measure
-        return Opened(result, review, find_by_measure(result, measure, settings, None))
+        found = find_by_measure(result, measure, settings, None, review.names)
+        return Opened(result, review, found)
     except BaseException:
         review.close()
         raise

@@ -7,6 +7,9 @@ from numpy.testing import assert_array_equal
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.review.outlines import Outlines, outline_colours
+from napari_bayesseg.numerics.region_groups import RegionGroups
+from napari_bayesseg.numerics.region_map import RegionMap
+from napari_bayesseg.numerics.sparse_voxels import SparseVoxels
 from napari_bayesseg.review.status import Status
 
 SHAPE = (4, 6, 8)
@@ -21,7 +24,7 @@ def labels() -> np.ndarray:
 @pytest.fixture
 def outlines(labels: np.ndarray) -> Outlines:
     outlines = Outlines(SHAPE)
-    outlines.set_regions(labels, IDS)
+    outlines.set_regions(RegionMap.of_labels(labels))
     return outlines
 
 
@@ -53,7 +56,7 @@ def test_a_region_that_is_left_shows_its_status_again(
 
 def test_ids_that_are_gone_are_passed_over(outlines: Outlines, labels: np.ndarray) -> None:
     outlines.set_current(5)
-    outlines.set_regions(np.minimum(labels, 3), 3)
+    outlines.set_regions(RegionMap.of_labels(np.minimum(labels, 3)))
     outlines.set_current(2)
     outlines.set_statuses({99: Status.ACCEPTED}, (99,))
     assert_array_equal(outlines, coded(np.minimum(labels, 3), {2: 6}))
@@ -78,9 +81,13 @@ def test_the_box_to_paint_in_is_framed_in_every_slice() -> None:
 
 
 def test_a_decision_costs_nothing_in_a_large_volume() -> None:
-    """No voxel is touched: the labels aren't even in memory."""
-    outlines = Outlines((2000, 4000, 4000))
-    outlines.set_regions(np.broadcast_to(np.int32(1), outlines.shape), 1)
+    """No voxel is touched: of the volume, only the region is in memory."""
+    shape = (2000, 4000, 4000)
+    outlines = Outlines(shape)
+    voxels = SparseVoxels.of(shape, 7 * 4000**2 + np.array([0, 1, 4000, 4001]))
+    places, one, box = np.arange(4, dtype=np.int32), np.ones(1), np.zeros((1, 6), np.int32)
+    groups = RegionGroups(voxels, places, np.array([4]), one, one, places[:1], box)
+    outlines.set_regions(RegionMap(groups, np.array([1])))
     outlines.set_statuses({1: Status.ACCEPTED}, (1,))
     assert_array_equal(outlines[7, :2, :2], 8 + 2)
 

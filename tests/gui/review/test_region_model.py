@@ -9,6 +9,7 @@ from qtpy.QtCore import QModelIndex, Qt
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.review.region_model import COLUMNS, RegionModel
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.queue import Order
 from napari_bayesseg.review.region_table import RegionTable
@@ -40,7 +41,7 @@ def make_table(count: int, labels: np.ndarray | None = None) -> RegionTable:
         measure="mutual_information",
         threshold=0.1,
         regions=regions,
-        region_labels=np.zeros((1, 1, 1), np.int32) if labels is None else labels,
+        region_labels=RegionMap.empty((1, 1, 1)) if labels is None else RegionMap.of_labels(labels),
         expected_error_volume=100.0,
         boundary_uncertainty=0.1,
         class_names=("pore", "particle"),

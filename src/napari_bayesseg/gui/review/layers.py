@@ -115,7 +115,7 @@ class ReviewLayers(QObject):
     ) -> None:
         """Outline the regions of a table."""
         ids = [region.id for region in table.regions]
-        self._outlines.set_regions(table.region_labels, max(ids, default=0))
+        self._outlines.set_regions(table.region_labels)
         self._outlines.set_statuses(statuses, ids)
         self._outlines.set_current(current)
         self._mark_stale()

@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.gui.review.status_style import BOX_COLOUR, CURRENT_COLOUR, STATUS_COLOURS
 from napari_bayesseg.io.lazy import BlockArray
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.review.status import Status
 
 __all__ = ["Outlines", "outline_colours"]
@@ -45,18 +46,17 @@ class Outlines(BlockArray):
     def __init__(self, shape: Index3) -> None:
         super().__init__(shape, np.dtype(np.uint8))
         self._box: Roi | None = None
-        self.set_regions(np.broadcast_to(np.int32(0), shape), 0)
+        self.set_regions(RegionMap.empty(shape))
 
-    def set_regions(self, region_labels: NDArray[np.int32], count: int) -> None:
+    def set_regions(self, region_labels: RegionMap) -> None:
         """Outline other regions, all of them pending and none current.
 
         Parameters
         ----------
-        region_labels : (Z, Y, X) int32
-            Region ids, 0 outside. Not copied.
-        count : int
-            Greatest id.
+        region_labels : RegionMap
+            Region ids, 0 outside.
         """
+        count = region_labels.max_id
         self._labels = region_labels
         self._groups = (8 * (np.arange(count + 1) % GROUPS)).astype(np.uint8)
         self._codes = np.full(count + 1, CODES[Status.PENDING], np.uint8)
