@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.threshold_curve import threshold_curve
-from napari_bayesseg.review import region_source, region_tree
+from napari_bayesseg.review import maps_memory, region_source, region_tree, streamed_source
 from napari_bayesseg.review.region_names import RegionNames
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_settings import RegionSettings, default_measure
 from napari_bayesseg.review.region_source import RegionSource
 from napari_bayesseg.review.region_table import RegionTable, find_result_regions
+from napari_bayesseg.review.streamed_source import StreamedSource
 from tests.results import write_result
 from tests.review.cases import CLASSES, SHAPE, write_random_result
 
@@ -129,12 +130,56 @@ def test_measures_are_checked(result: Result) -> None:
 
 
 @pytest.mark.parametrize(("available", "fits"), [(None, True), (10**9, True), (10**5, False)])
-def test_what_does_not_fit_is_refused_with_its_size(result, monkeypatch, available, fits) -> None:
-    monkeypatch.setattr(region_source, "available_memory", lambda: available)
+def test_an_excess_that_does_not_fit_is_refused_with_its_size(
+    result, monkeypatch, available, fits
+) -> None:
+    monkeypatch.setattr(maps_memory, "available_memory", lambda: available)
     if fits:
-        assert RegionSource.read(result, "mutual_information").values.shape == SHAPE
+        source = RegionSource.read(result, "mutual_information_excess")
+        assert source.values.shape == SHAPE
+        assert default_measure(result) == "mutual_information_excess"
         return
-    with pytest.raises(StoreError, match=r"needs 0\.0 GB of memory, 0\.0 GB are available"):
+    assert default_measure(result) == "mutual_information"
+    with pytest.raises(StoreError, match=r"needs 0\.0 GB of memory, 0\.0 GB are available: take"):
+        RegionSource.read(result, "mutual_information_excess")
+
+
+@pytest.mark.parametrize("roi", [None, "1:4,10:60,20:100"])
+@pytest.mark.parametrize("tree_fits", [True, False])
+def test_a_result_larger_than_the_memory_has_the_same_regions(
+    tmp_path: Path, monkeypatch, tree_fits: bool, roi: str | None
+) -> None:
+    result = write_random_result(tmp_path / "r.zarr", roi=roi)
+    settings = RegionSettings("mutual_information", 0.28, 0.3, 2.0, 10.0)
+    expected = RegionSource.read(result, "mutual_information")
+    monkeypatch.setattr(maps_memory, "available_memory", lambda: 1000)
+    monkeypatch.setattr(region_tree, "available_memory", lambda: 10**10 if tree_fits else 1000)
+    monkeypatch.setattr(streamed_source, "_SLAB_VOXELS", 1)
+    monkeypatch.setattr(Result, "read", None)
+    source = RegionSource.read(result, "mutual_information")
+    assert isinstance(source, StreamedSource)
+    assert source.bounds == expected.bounds
+    np.testing.assert_array_equal(source.curve.counts, expected.curve.counts)
+    np.testing.assert_allclose(source.curve.errors, expected.curve.errors, rtol=1e-12)
+    assert source.percentile(99) == pytest.approx(expected.percentile(99), abs=1e-3)
+    tables = source.find(settings), expected.find(settings)
+    assert len(tables[0].regions) == len(tables[1].regions) > 3
+    voxels = [np.asarray(table.region_labels) > 0 for table in tables]
+    np.testing.assert_array_equal(*voxels)
+    assert np.isnan(tables[0].boundary_uncertainty)
+
+
+def test_a_lost_piece_of_a_result_larger_than_the_memory_is_no_silent_zero(
+    result: Result, monkeypatch
+) -> None:
+    monkeypatch.setattr(maps_memory, "available_memory", lambda: 1000)
+    chunk = next(
+        path
+        for path in sorted((result.path / "measures/mutual_information/0/c").rglob("*"))
+        if path.is_file()
+    )
+    chunk.unlink()
+    with pytest.raises(StoreError, match="is missing"):
         RegionSource.read(result, "mutual_information")
 
 

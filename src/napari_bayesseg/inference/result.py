@@ -188,10 +188,22 @@ class Result:
                 f"{self.path}: holds no measure {measure!r}; it holds {', '.join(self.measures)}"
             )
 
-    def _read(self, name: str) -> NDArray[Any]:
+    def check_complete(self, name: str) -> None:
+        """Refuse an array of which a file is missing: lazily, it would be read as empty.
+
+        Raises
+        ------
+        StoreError
+            If it was not stored, or part of it is missing.
+        """
+        self._store.check_complete(name, self._finished())
+
+    def _finished(self) -> list[Roi]:
         plan = self.plan
-        finished = [plan.block(index).core for index in self._store.ledger.rows()]
-        return self._store.read(name, finished)
+        return [plan.block(index).core for index in self._store.ledger.rows()]
+
+    def _read(self, name: str) -> NDArray[Any]:
+        return self._store.read(name, self._finished())
 
     def _excess(self, measure: str) -> NDArray[np.float32]:
         values = self._read(measure)

@@ -197,14 +197,18 @@ class ResultArrays:
         StoreError
             If the store has no such array, or part of it is missing or damaged.
         """
+        self.check_complete(name, finished)
+        try:
+            return np.asarray(self.array(name)[...])
+        except DAMAGE as error:
+            raise self.damaged(name, error) from None
+
+    def check_complete(self, name: str, finished: Iterable[Roi]) -> None:
+        """Refuse an array of which a file is missing; see :meth:`read`."""
         array = self.array(name)
         for file in itertools.chain.from_iterable(self._chunk_files(array, c) for c in finished):
             if not file.exists():
                 raise self.damaged(name, f"{file.relative_to(self.path)} is missing")
-        try:
-            return np.asarray(array[...])
-        except DAMAGE as error:
-            raise self.damaged(name, error) from None
 
     def read_block(self, core: Roi) -> dict[str, NDArray[Any]]:
         """Return labels, mean probability and measures of a box, by name."""

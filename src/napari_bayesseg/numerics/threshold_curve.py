@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from napari_bayesseg.numerics.boundary_distance import check_shapes
 from napari_bayesseg.numerics.compilation import compiled
 
-__all__ = ["ThresholdCurve", "threshold_curve"]
+__all__ = ["ThresholdCurve", "threshold_curve", "threshold_curve_of_slabs"]
 
 Doubles = NDArray[np.float64]
 
@@ -109,15 +110,35 @@ def threshold_curve(
         If the shapes differ.
     """
     check_shapes(measure, expected_error, valid)
-    values, errors, inside = (
-        np.ascontiguousarray(part).reshape(-1) for part in (measure, expected_error, valid)
-    )
-    low, high = _bounds(values, inside)
+    return threshold_curve_of_slabs(lambda: [(measure, expected_error, valid)], voxel_volume)
+
+
+def threshold_curve_of_slabs(
+    slabs: Callable[[], Iterable[tuple[Any, Any, Any]]], voxel_volume: float
+) -> ThresholdCurve:
+    """Gather the curve of a measure that comes slab by slab, twice.
+
+    Parameters
+    ----------
+    slabs : callable
+        Gives measure, expected error and the voxels to count, slab after slab; called twice.
+    voxel_volume : float
+        In cubic units of the scan.
+    """
+    low, high = np.inf, -np.inf
+    for measure, _, valid in slabs():
+        bounds = _bounds(_flat(measure), _flat(valid))
+        low, high = min(low, bounds[0]), max(high, bounds[1])
     if not low <= high:
         low = high = 0.0
     counts, sums = np.zeros(_NUM_BINS, np.int64), np.zeros(_NUM_BINS)
-    _fill(values, errors, inside, low, high, counts, sums)
+    for measure, expected_error, valid in slabs():
+        _fill(_flat(measure), _flat(expected_error), _flat(valid), low, high, counts, sums)
     return ThresholdCurve(np.linspace(low, high, _NUM_BINS + 1), counts, sums * voxel_volume)
+
+
+def _flat(part: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(part).reshape(-1)
 
 
 @compiled

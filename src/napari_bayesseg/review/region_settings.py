@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, get_measure, split_excess
+from napari_bayesseg.review.maps_memory import maps_fit
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
@@ -110,7 +111,8 @@ def default_measure(result: Result) -> str:
     """Return the measure that ranks places best among those of a result.
 
     The excess of the mutual information (what the draws disagree on, over what is usual near a
-    boundary); the excess of the expected error where there is none, or only one draw.
+    boundary); the excess of the expected error where there is none, or only one draw. The plain
+    measure where the result is larger than the memory.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def default_measure(result: Result) -> str:
     stored = [name for name in result.measures if get_measure(name).needs_draws <= draws]
     for name in (*_PREFERRED, *stored):
         if name in stored:
-            return name + EXCESS_SUFFIX
+            return name + EXCESS_SUFFIX if maps_fit(result) else name
     raise StoreError(
         f"{result.path}: holds no uncertainty measure to find regions by; predict again with "
         "measures"

@@ -19,7 +19,7 @@ from napari_bayesseg.numerics.regions import describe_regions
 from napari_bayesseg.numerics.sparse_voxels import SparseVoxels
 from napari_bayesseg.numerics.threshold_curve import ThresholdCurve, threshold_curve
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
-from napari_bayesseg.review.available_memory import available_memory
+from napari_bayesseg.review.maps_memory import check_maps_fit, maps_fit
 from napari_bayesseg.review.region_names import RegionNames
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_table import RegionTable
@@ -34,9 +34,6 @@ _SLAB_VOXELS = 2**25
 Slab = tuple[
     int, NDArray[np.float32], NDArray[np.float32], NDArray[np.integer[Any]], NDArray[np.bool_]
 ]
-
-# Kept: values, expected error, valid; on the way: distances, components and their numbers.
-_BYTES_PER_VOXEL = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +92,8 @@ class RegionSource:
         SettingsError
             If the measure is unknown.
         StoreError
-            If the result doesn't hold it, is damaged, or doesn't fit into this machine's memory.
+            If the result doesn't hold it, is damaged, or, for an excess, doesn't fit into this
+            machine's memory; the maps of a plain measure then stay on the disk.
         """
         plain, is_excess = split_excess(measure)
         get_measure(plain)
@@ -103,7 +101,12 @@ class RegionSource:
             raise StoreError(
                 f"{result.path}: holds no measure {plain!r}; it holds {', '.join(result.measures)}"
             )
-        _check_memory(result)
+        if not is_excess and not maps_fit(result):
+            # A kind of source: importing it above would go round in a circle.
+            from napari_bayesseg.review.streamed_source import StreamedSource
+
+            return StreamedSource.stream(result, measure)
+        check_maps_fit(result)
         geometry = result.geometry
         values = result.read(plain)
         if sharing is None:
@@ -271,18 +274,3 @@ def _expected_error(result: Result) -> NDArray[np.float32]:
         return result.read("expected_error")
     expected: NDArray[np.float32] = 1.0 - result.read("mean_probability").max(axis=0)
     return expected
-
-
-def _check_memory(result: Result) -> None:
-    """Refuse a result whose maps don't fit, before any is read."""
-    voxels = int(np.prod(result.spec.shape, dtype=np.int64))
-    per_voxel = _BYTES_PER_VOXEL + np.dtype(result.labels.dtype).itemsize
-    if "expected_error" not in result.measures:
-        per_voxel += 4 * len(result.class_names)
-    needed, available = voxels * per_voxel, available_memory()
-    if available is not None and needed > available:
-        raise StoreError(
-            f"{result.path}: finding regions needs {needed / 1e9:.1f} GB of memory, "
-            f"{available / 1e9:.1f} GB are available: close other programs, or predict a part of "
-            "the scan with --roi"
-        )

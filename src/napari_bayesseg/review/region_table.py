@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,11 @@ class RegionTable:
             "regions": str(len(self.regions)),
             "expected error volume in regions": f"{seen:.6g} {self.unit}^3",
             "expected error volume in all": f"{self.expected_error_volume:.6g} {self.unit}^3",
-            "boundary uncertainty": f"+-{self.boundary_uncertainty:.3g} {self.unit}",
+            "boundary uncertainty": (
+                "not computed: larger than the memory"
+                if math.isnan(self.boundary_uncertainty)
+                else f"+-{self.boundary_uncertainty:.3g} {self.unit}"
+            ),
         }
         write_csv(path, self.columns, self.rows(), comments)
 
