@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,7 @@ def regions(
         opened, measure, threshold, max_extent=max_extent, min_volume=min_volume
     )
     table.write_csv(out)
+    shell = table.boundary_uncertainty
     if json:
         write_json(
             {
@@ -57,7 +59,7 @@ def regions(
                 "threshold": threshold,
                 "regions": len(table.regions),
                 "expected_error_volume": table.expected_error_volume,
-                "boundary_uncertainty": table.boundary_uncertainty,
+                "boundary_uncertainty": None if isnan(shell) else shell,
                 "unit": table.unit,
             }
         )
@@ -70,8 +72,9 @@ def summarise(table: RegionTable) -> str:
     seen = sum(region.expected_error_volume for region in table.regions)
     share = 100 * seen / table.expected_error_volume if table.expected_error_volume else 0.0
     count = f"{len(table.regions)} region{'' if len(table.regions) == 1 else 's'}"
+    shell = table.boundary_uncertainty
+    boundary = f"; the ordinary boundary is uncertain by +-{shell:.2g} {table.unit}"
     return (
         f"{count} above {table.threshold:g}, with {share:.0f} % of the "
-        f"expected error of {table.expected_error_volume:.4g} {table.unit}^3; the ordinary "
-        f"boundary is uncertain by +-{table.boundary_uncertainty:.2g} {table.unit}"
-    )
+        f"expected error of {table.expected_error_volume:.4g} {table.unit}^3"
+    ) + ("" if isnan(shell) else boundary)
