@@ -236,7 +236,7 @@ def row(sequence: int, action: str, content: dict | None = None) -> Row:
 
 
 def test_rows_are_replayed() -> None:
-    history = History.replay(
+    history = History(SHAPE).replay(
         [
             row(1, "begin"),
             row(2, "accept"),
@@ -246,8 +246,7 @@ def test_rows_are_replayed() -> None:
             row(6, "undo", {"operation": 2}),
             row(7, "redo", {"operation": 2}),
             row(8, "run"),
-        ],
-        SHAPE,
+        ]
     )
     assert [made.sequence for made in history.applied] == [2]
     assert [made.sequence for made in history.undone] == [3]
@@ -265,7 +264,7 @@ def test_rows_are_replayed() -> None:
 )
 def test_rows_that_do_not_follow_are_refused(rows: list[Row]) -> None:
     with pytest.raises(StoreError, match="row 2 of the journal"):
-        History.replay(rows, SHAPE)
+        History(SHAPE).replay(rows)
 
 
 def test_an_operation_outside_the_scan_is_refused() -> None:
