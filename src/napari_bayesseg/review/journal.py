@@ -35,7 +35,7 @@ class Journal:
     def __init__(self, path: Path, connection: sqlite3.Connection, user: str) -> None:
         self.path = path
         self._connection = connection
-        self._user = storable(user)
+        self.user = storable(user)
         self._lock = threading.RLock()
         with explained(path):
             self._head = self._stored_head()
@@ -73,6 +73,11 @@ class Journal:
         """Hash of the last row, which stands for all rows; empty where there is none."""
         return self._head[1]
 
+    @property
+    def end(self) -> tuple[int, str]:
+        """Number and hash of the last row, which belong together whatever other threads do."""
+        return self._head
+
     def append(
         self,
         action: str,
@@ -92,7 +97,7 @@ class Journal:
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._lock, explained(self.path):
             sequence, previous = self._head[0] + 1, self._head[1]
-            fields = (sequence, time, self._user, storable(action), text, change, previous)
+            fields = (sequence, time, self.user, storable(action), text, change, previous)
             digest = row_hash(*fields)
             with transaction(self._connection):
                 if self._stored_head() != self._head:
@@ -105,9 +110,7 @@ class Journal:
                 )
                 self._put_state(state or {})
             self._head = (sequence, digest)
-        return Row(
-            sequence, time, self._user, fields[3], json.loads(text), change, previous, digest
-        )
+        return Row(sequence, time, self.user, fields[3], json.loads(text), change, previous, digest)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Write entries of the state; they are on the disk when this returns.

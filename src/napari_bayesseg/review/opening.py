@@ -39,7 +39,7 @@ from napari_bayesseg.review.voxels import Labels
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
 
-__all__ = ["OpenedReview", "open_review", "replayed_labels", "review_folder"]
+__all__ = ["OpenedReview", "open_journal", "open_review", "replayed_labels", "review_folder"]
 
 JOURNAL, MASK, LOCK = "journal.sqlite", "reviewed.zarr", ".lock"
 
@@ -95,7 +95,7 @@ def open_review(
     notices: list[str] = []
     with ExitStack() as resources:
         read_only = read_only or not _take_lock(resources, folder, notices)
-        journal = _open_journal(resources, folder, user, read_only)
+        journal = open_journal(resources, folder, user, read_only)
         rows: Sequence[Row] = [] if journal is None else checked_rows(journal)
         if not rows:
             rows = _begin(result, folder, journal, start, read_only)
@@ -132,7 +132,7 @@ def open_review(
 def replayed_labels(result: Result, folder: Path) -> Labels:
     """Return the reviewed labels as a journal tells them; another process may be writing it."""
     with ExitStack() as resources:
-        journal = _open_journal(resources, folder, None, read_only=True)
+        journal = open_journal(resources, folder, None, read_only=True)
         rows = [] if journal is None else checked_rows(journal)
         check_fit(result, folder, rows)
         return replay(result, folder, journal, rows).labels
@@ -170,9 +170,16 @@ def _take_lock(resources: ExitStack, folder: Path, notices: list[str]) -> bool:
     return True
 
 
-def _open_journal(
+def open_journal(
     resources: ExitStack, folder: Path, user: str | None, read_only: bool
 ) -> Journal | None:
+    """Open the journal of a review's folder, unless it is only to be read and there is none.
+
+    Raises
+    ------
+    StoreError
+        If it can't be opened, or the folder holds links.
+    """
     for name in (JOURNAL, MASK, START, SNAPSHOTS, HEAD_FILE):
         if (folder / name).is_symlink():
             raise StoreError(f"{folder / name}: must not be a link out of the folder: remove it")

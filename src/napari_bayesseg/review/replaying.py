@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,7 @@ def replay(
     rows: Sequence[Row],
     *,
     from_first_row: bool = False,
+    upto: int | None = None,
 ) -> Replayed:
     """Return where the steps of a journal have led.
 
@@ -105,6 +107,8 @@ def replay(
         What :func:`checked_rows` gave.
     from_first_row : bool
         Use no checkpoint.
+    upto : int, optional
+        Number of the last row that counts; by default all do.
 
     Raises
     ------
@@ -116,13 +120,16 @@ def replay(
     z, y, x = labels.shape
     if journal is None:
         return Replayed(base, sha256, has_start, labels, History((z, y, x)), 0, [])
-    history, begun, notices = _new_history(journal, (z, y, x)), 0, []
+    history, begun = _new_history(journal, (z, y, x)), 0
+    notices: list[str] = []
     if not from_first_row:
         found, notices = find_checkpoint(folder, journal, sha256, (z, y, x), labels.dtype)
         if found is not None:
             found.restore(labels, history)
             begun = found.sequence
-    steps = journal.rows(after=begun, leave_out=OTHER_ACTIONS)
+    steps: Iterable[Row] = journal.rows(after=begun, leave_out=OTHER_ACTIONS)
+    if upto is not None:
+        steps = takewhile(lambda row: row.sequence <= upto, steps)
     history.replay(steps, LabelSteps(base, labels))
     return Replayed(base, sha256, has_start, labels, history, begun, notices)
 
