@@ -17,7 +17,6 @@ from benchmarks.data import workspace
 from benchmarks.durability_steps import (
     Person,
     make_result,
-    resources,
     seconds,
     without_waiting_for_the_disk,
 )
@@ -158,11 +157,9 @@ def _snapshot_rows() -> list[Row]:
     for number in range(2000):
         history.push(_decision(number + 1, rng, side))
     hold, folder = _Watched(), workspace()
-    before, _ = resources()
     started = time.perf_counter()
     frozen = freeze(hold, history, labels, "0" * 64, lambda: (2000, "0" * 64), lambda: False)
     assert frozen is not None
-    after, _ = resources()
     write_snapshot(folder, frozen, "hourly", "2026-01-01T00:00:00+00:00", "")
     took = time.perf_counter() - started
     path = next((folder / SNAPSHOTS).glob("*.checkpoint"))
@@ -172,7 +169,6 @@ def _snapshot_rows() -> list[Row]:
     return [
         Row.of(table, "longest wait for a decision (s)", name, value=hold.longest, goal=goal),
         Row.of(table, "all of it, with the disk (s)", name, value=took),
-        Row.of(table, "memory for it (MB)", name, value=after - before),
         Row.of(table, "file (MB)", name, value=path.stat().st_size / 1e6),
     ]
 

@@ -18,7 +18,7 @@ from napari_bayesseg.review.journal import Journal, Row
 from napari_bayesseg.review.label_steps import LabelSteps
 from napari_bayesseg.review.operation_rows import operation_of
 from napari_bayesseg.review.operations import Operation
-from napari_bayesseg.review.snapshots import find_checkpoint
+from napari_bayesseg.review.snapshots import restore_newest
 from napari_bayesseg.review.starting_mask import open_start
 from napari_bayesseg.review.stored_arrays import labels_sha256
 from napari_bayesseg.review.voxels import Labels
@@ -123,10 +123,7 @@ def replay(
     history, begun = _new_history(journal, (z, y, x)), 0
     notices: list[str] = []
     if not from_first_row:
-        found, notices = find_checkpoint(folder, journal, sha256, (z, y, x), labels.dtype)
-        if found is not None:
-            found.restore(labels, history)
-            begun = found.sequence
+        begun, notices = restore_newest(folder, journal, sha256, labels, history)
     steps: Iterable[Row] = journal.rows(after=begun, leave_out=OTHER_ACTIONS)
     if upto is not None:
         steps = takewhile(lambda row: row.sequence <= upto, steps)

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
-
-import numpy as np
+from typing import Literal, get_args
 
 from napari_bayesseg.core.errors import FormatError, StoreError
-from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.io.atomic import write_bytes_atomically
 from napari_bayesseg.review.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
+from napari_bayesseg.review.history import History
 from napari_bayesseg.review.journal import Journal
+from napari_bayesseg.review.voxels import Labels
 
-__all__ = ["SNAPSHOTS", "Reason", "Snapshot", "find_checkpoint", "write_snapshot"]
+__all__ = ["SNAPSHOTS", "Reason", "Snapshot", "restore_newest", "write_snapshot"]
 
 SNAPSHOTS = "snapshots"
 Reason = Literal["hourly", "closing"]
@@ -115,10 +114,10 @@ def _remove_old(place: Path) -> None:
                 path.unlink()
 
 
-def find_checkpoint(
-    folder: Path, journal: Journal, base_sha256: str, shape: Index3, dtype: np.dtype[Any]
-) -> tuple[Checkpoint | None, list[str]]:
-    """Return the newest checkpoint of a review that can be trusted, and what was wrong with others.
+def restore_newest(
+    folder: Path, journal: Journal, base_sha256: str, labels: Labels, history: History
+) -> tuple[int, list[str]]:
+    """Make labels and an empty history what they were at the newest snapshot that can be trusted.
 
     It must be undamaged, of this journal as its chain of hashes stands, and of the same beginning.
 
@@ -130,30 +129,32 @@ def find_checkpoint(
         Its chain has been verified.
     base_sha256 : str
         Of the labels that the review begins from.
-    shape : (Z, Y, X)
-    dtype : numpy.dtype
-        Of the labels.
+    labels : (Z, Y, X) int
+        Those; written to.
+    history : History
 
     Returns
     -------
-    checkpoint : Checkpoint or None
+    sequence : int
+        Number of the snapshot's row; 0 where there is none and nothing was changed.
     notices : list of str
         One line for each that had to be left alone.
     """
-    notices = []
+    notices: list[str] = []
     for path in _newest_first(folder / SNAPSHOTS):
         try:
             found = read_checkpoint(path)
             _check_origin(found, journal)
+            # Predicted anew, or begun from a mask since: no fault, but the labels are others.
+            here = (base_sha256, labels.shape, labels.dtype.str)
+            if (found.base_sha256, found.shape, found.dtype) == here:
+                found.restore(labels, history)
+                return found.sequence, notices
         except StoreError as error:
             notices.append(
                 f"the snapshot {path.name} was not used: {error}; the journal was replayed instead"
             )
-            continue
-        # Predicted anew, or begun from a mask since: no fault, but the labels are others.
-        if (found.base_sha256, found.shape, found.dtype) == (base_sha256, shape, dtype.str):
-            return found, notices
-    return None, notices
+    return 0, notices
 
 
 def _newest_first(place: Path) -> Iterator[Path]:
