@@ -141,6 +141,19 @@ def test_json_holds_the_whole_provenance(review: Review, tmp_path: Path) -> None
     assert third["position_voxels"] == list(TABLE.regions[1].position)
 
 
+def test_json_tells_of_what_changed_no_label(review: Review, tmp_path: Path) -> None:
+    row = review.record_event("note", {"text": "the left edge is an artefact"})
+    write_decisions(tmp_path / "d.json", review)
+    (event,) = json.loads((tmp_path / "d.json").read_text())["events"]
+    assert event == {
+        "sequence": row.sequence,
+        "time_utc": row.time_utc,
+        "user": "=ada",
+        "action": "note",
+        "content": {"text": "the left edge is an artefact"},
+    }
+
+
 def test_odd_characters_pass(review: Review, tmp_path: Path) -> None:
     review.decide(
         TABLE.regions[8:9], TABLE.region_labels, Status.ACCEPTED, settings=None, note="ö \ud800 𝛼"

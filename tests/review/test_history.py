@@ -9,9 +9,10 @@ from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review import operation_store
 from napari_bayesseg.review.history import History
 from napari_bayesseg.review.journal_rows import Row
-from napari_bayesseg.review.operation_rows import operation_content
+from napari_bayesseg.review.operation_rows import operation_content, operation_of
 from napari_bayesseg.review.operations import Operation, RegionDecision
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
@@ -154,10 +155,23 @@ def test_statuses_of_voxels_are_those_of_the_last_decision() -> None:
     assert history.have_status(box, Status.REJECTED).reshape(-1).tolist() == [0, 0, 1, 1, 1]
 
 
-def test_random_histories_match_one_made_from_scratch() -> None:
+def stored(made: Operation, kept: dict[int, Row]) -> Operation:
+    """Keep an operation as a row of a journal does."""
+    content = operation_content(made.decisions, made.settings, made.replacement, made.note)
+    change = None if made.change is None else made.change.to_bytes()
+    row = Row(made.sequence, made.time_utc, "ada", made.kind, content, change, "", "")
+    kept[made.sequence] = row
+    return made
+
+
+@pytest.mark.parametrize("most_regions", [3, 12])  # few boxes are compared, many looked up
+@pytest.mark.parametrize("room", [0, 10**9])
+def test_random_histories_match_one_made_from_scratch(monkeypatch, room, most_regions) -> None:
     """Undo and redo in any order leave what the remaining operations alone give."""
+    monkeypatch.setattr(operation_store, "_ROOM", room)
     rng = np.random.default_rng(5)
-    history = History(SHAPE)
+    kept: dict[int, Row] = {}
+    history = History(SHAPE, lambda sequence: operation_of(kept[sequence]))
     whole = Roi.whole(SHAPE)
     for sequence in range(1, 120):
         choice = rng.random()
@@ -167,14 +181,15 @@ def test_random_histories_match_one_made_from_scratch() -> None:
             history.redo()
         else:
             masks = []
-            for _ in range(rng.integers(1, 4)):
+            for _ in range(rng.integers(1, most_regions + 1)):
                 corner = rng.integers(0, 30, 3) % np.array([3, 30, 30])
                 mask = np.zeros(SHAPE, bool)
                 mask[tuple(slice(c, c + rng.integers(1, 12)) for c in corner)] = True
                 masks.append(
                     mask & (rng.random(SHAPE) > 0.2) | (mask & (np.arange(40) == corner[2]))
                 )
-            history.push(operation(str(rng.choice(list(AFTER))), *masks, sequence=sequence))
+            made = operation(str(rng.choice(list(AFTER))), *masks, sequence=sequence)
+            history.push(stored(made, kept))
         fresh = History(SHAPE)
         for made in history.applied:
             fresh.push(made)
@@ -183,6 +198,57 @@ def test_random_histories_match_one_made_from_scratch() -> None:
             np.testing.assert_array_equal(
                 history.have_status(whole, status), fresh.have_status(whole, status)
             )
+        again = History(SHAPE, lambda sequence: operation_of(kept[sequence]))
+        again.restore(history.as_arrays())
+        for ours, theirs in (again.applied, history.applied), (again.undone, history.undone):
+            assert [made.sequence for made in ours] == [made.sequence for made in theirs]
+            assert [made.decisions for made in ours] == [made.decisions for made in theirs]
+        assert again.seconds_per_decision == history.seconds_per_decision
+
+
+def test_of_many_operations_only_those_beneath_are_read() -> None:
+    """A thousand beside, and one that covers the place: undo asks for that one alone."""
+    kept: dict[int, Row] = {}
+    asked = []
+
+    def load(sequence: int) -> Operation:
+        asked.append(sequence)
+        return operation_of(kept[sequence])
+
+    history = History((40, 40, 40), load)
+    rng = np.random.default_rng(0)
+    inside = np.ones((1, 3, 3), bool)
+
+    def push(sequence: int, kind: str, start: tuple[int, int, int]) -> None:
+        z, y, x = start
+        voxels = VoxelSet.from_mask(Roi(start, (z + 1, y + 3, x + 3)), inside)
+        decided = RegionDecision(1, voxels, start, Status.PENDING, AFTER[kind], 1.0, 1.0, 1.0)
+        made = replace(operation(kind), sequence=sequence, decisions=(decided,))
+        history.push(stored(made, kept))
+
+    push(1, "accept", (2, 2, 2))
+    push(2, "reject", (2, 2, 2))
+    for sequence in range(3, 1003):
+        push(sequence, "accept", (int(rng.integers(4, 39)), 2, 2))
+    push(1003, "defer", (2, 2, 2))
+    history._store._kept.clear()
+    last = operation_of(kept[1003])
+    assert [made.sequence for made in history.beneath(last)] == [2]
+    assert asked == [2]
+    assert [made.sequence for made in history.within(Roi((2, 2, 2), (3, 5, 5)))] == [1, 2, 1003]
+
+
+def test_indices_that_contradict_themselves_are_refused() -> None:
+    arrays = pushed(operation("accept", column(0, 3))).as_arrays()
+    for name in ("times", "firsts", "bounds"):
+        with pytest.raises(StoreError, match="contradicts itself"):
+            History(SHAPE).restore({**arrays, name: arrays[name][:-1]})
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    for time in ("yesterday", "2026-01-01T00:00:00"):
+        with pytest.raises(StoreError, match="must be as ISO 8601 writes it"):
+            History(SHAPE).push(replace(operation("accept", column(0, 3)), time_utc=time))
 
 
 def grid_regions(size: int, offset: int) -> RegionTable:
@@ -239,7 +305,7 @@ def row(sequence: int, action: str, content: dict | None = None) -> Row:
 
 
 def test_rows_are_replayed() -> None:
-    history = History.replay(
+    history = History(SHAPE).replay(
         [
             row(1, "begin"),
             row(2, "accept"),
@@ -249,8 +315,7 @@ def test_rows_are_replayed() -> None:
             row(6, "undo", {"operation": 2}),
             row(7, "redo", {"operation": 2}),
             row(8, "run"),
-        ],
-        SHAPE,
+        ]
     )
     assert [made.sequence for made in history.applied] == [2]
     assert [made.sequence for made in history.undone] == [3]
@@ -268,7 +333,7 @@ def test_rows_are_replayed() -> None:
 )
 def test_rows_that_do_not_follow_are_refused(rows: list[Row]) -> None:
     with pytest.raises(StoreError, match="row 2 of the journal"):
-        History.replay(rows, SHAPE)
+        History(SHAPE).replay(rows)
 
 
 def test_an_operation_outside_the_scan_is_refused() -> None:

@@ -41,10 +41,10 @@ def tampered(path: Path, *statements: str) -> None:
 def test_rows_come_back_in_order_with_everything_in_them(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     journal = Journal.open(path, user="ada")
-    assert (journal.sequence, journal.head, journal.rows(), journal.state) == (0, "", [], {})
+    assert (journal.sequence, journal.head, list(journal.rows()), journal.state) == (0, "", [], {})
     first = journal.append("begin", {"shape": [1, 2, 3]})
     second = journal.append("edit", {"b": None, "a": 0.1}, b"\0\xff", {"position": [1, 2, 3]})
-    assert journal.rows() == [first, second]
+    assert list(journal.rows()) == [first, second]
     assert (first.sequence, first.action, first.content) == (1, "begin", {"shape": [1, 2, 3]})
     assert (second.sequence, second.change, second.user) == (2, b"\0\xff", "ada")
     assert (first.previous, second.previous) == ("", first.hash)
@@ -53,7 +53,7 @@ def test_rows_come_back_in_order_with_everything_in_them(tmp_path: Path) -> None
     journal.set_state({"position": None, "ä": "ö"})
     journal.close()
     again = Journal.open(path, user="bob")
-    assert again.rows() == [first, second]
+    assert list(again.rows()) == [first, second]
     assert again.state == {"position": None, "ä": "ö"}
     assert again.append("accept", {}).user == "bob"
     again.verify()
@@ -78,7 +78,7 @@ def test_any_text_from_outside_is_kept(tmp_path: Path, text: str) -> None:
     journal = Journal.open(tmp_path / "journal.sqlite", user=text)
     row = journal.append("accept", {"note": text, text: 1}, state={"note": text})
     journal.verify()
-    assert journal.rows() == [row]
+    assert list(journal.rows()) == [row]
     assert row.content == {"note": text, text: 1}
     assert journal.state == {"note": text}
     assert row.user == text.encode("utf-8", "backslashreplace").decode()
@@ -171,7 +171,7 @@ def test_no_changed_byte_goes_unseen(tmp_path: Path) -> None:
     filled(path)
     content = path.read_bytes()
     journal = Journal.open(path)
-    rows = journal.rows()
+    rows = list(journal.rows())
     journal.close()
     messages = []
     for place in range(0, len(content), 97):
@@ -180,7 +180,7 @@ def test_no_changed_byte_goes_unseen(tmp_path: Path) -> None:
             journal = Journal.open(path)
             try:
                 journal.verify()
-                assert journal.rows() == rows
+                assert list(journal.rows()) == rows
             finally:
                 journal.close()
         except StoreError as error:
@@ -241,7 +241,7 @@ def test_a_reader_makes_no_file_and_writes_nothing(tmp_path: Path) -> None:
     filled(path)
     content = path.read_bytes()
     reader = Journal.open(path, read_only=True)
-    assert len(reader.rows()) == 5
+    assert len(list(reader.rows())) == 5
     assert reader.state == {"place": 4}
     for write in (lambda: reader.append("accept", {}), lambda: reader.set_state({"a": 1})):
         with pytest.raises(StoreError, match="can't be used"):
@@ -256,7 +256,7 @@ def test_a_reader_follows_a_writer(tmp_path: Path) -> None:
     writer, reader = Journal.open(path), Journal.open(path, read_only=True)
     for n in range(3):
         writer.append("accept", {})
-        assert len(reader.rows()) == 6 + n
+        assert len(list(reader.rows())) == 6 + n
         reader.verify()
     writer.close()
     reader.close()
@@ -330,7 +330,7 @@ def test_a_file_without_permission_is_read(tmp_path: Path) -> None:
     filled(path)
     path.chmod(stat.S_IRUSR)
     journal = Journal.open(path, read_only=True)
-    assert len(journal.rows()) == 5
+    assert len(list(journal.rows())) == 5
     journal.close()
 
 

@@ -57,7 +57,7 @@ def test_a_review_may_begin_from_a_mask(result: Result, predicted) -> None:
             review.redo()
             assert_mask(review, expected)
     journal = Journal.open(review.folder / "journal.sqlite", read_only=True)
-    assert journal.rows()[0].content["start_name"] == "by hand"
+    assert journal.row(1).content["start_name"] == "by hand"
     journal.close()
 
 

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
+from napari_bayesseg.review import operation_store
 from napari_bayesseg.review.review import Review, read_reviewed_labels
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.review.voxels import voxel_change_from_indices
@@ -172,8 +173,16 @@ class ReviewMachine(RuleBasedStateMachine):
         assert self.review.position == table.regions[0].position
 
     @rule()
-    def open_again(self) -> None:
+    def snapshot(self) -> None:
+        self.review.take_snapshot()
+
+    @rule(newest_lost=st.integers(0, 3))
+    def open_again(self, newest_lost: int) -> None:
+        """From the last snapshot, or as after a crash from an older one, or from the first row."""
         self.review.close()
+        kept = sorted((self.folder / "snapshots").glob("*.checkpoint"), reverse=True)
+        for path in kept[:newest_lost]:
+            path.unlink()
         self.review = Review.open(self.result, folder=self.folder)
         assert self.review.notice == ""
 
@@ -215,15 +224,18 @@ def run(result: Result, examples: int, steps: int) -> None:
         pass
 
     Machine.result, Machine.runners_up = result, runner_up(result)
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        # Only the newest operation stays in memory: all others are read from the journal.
+        patch.setattr(operation_store, "_ROOM", 0)
+        run_state_machine_as_test(
+            Machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
 
 
 def test_any_order_of_steps_gives_what_the_model_has(shared: Result) -> None:

@@ -130,6 +130,16 @@ def begin_from_mask() -> None:
     run_action("begin_from_mask")
 
 
+def save_journal_head() -> None:
+    """Run the action of this name."""
+    run_action("save_journal_head")
+
+
+def check_journal() -> None:
+    """Run the action of this name."""
+    run_action("check_journal")
+
+
 def restore_layers() -> None:
     """Run the action of this name."""
     run_action("restore_layers")

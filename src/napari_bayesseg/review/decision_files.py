@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import numpy as np
 
-from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.core.errors import FormatError, SettingsError
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.io.atomic import write_bytes_atomically
+from napari_bayesseg.io.atomic import replace_atomically
 from napari_bayesseg.io.provenance import making
 from napari_bayesseg.io.tables import write_csv
+from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.operations import Operation, RegionDecision
 from napari_bayesseg.review.review_view import ReviewView
 from napari_bayesseg.review.stored_arrays import labels_sha256
@@ -43,9 +46,6 @@ def write_decisions(path: Path, review: ReviewView) -> None:
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".json"):
         raise SettingsError(f"{path.name}: decisions are written to *.csv or *.json; rename it")
-    entries = [entry for operation in review.history.applied for entry in _entries(operation)]
-    for entry in entries:
-        entry["position_world"] = _world(review, entry["position_voxels"])
     sha256 = labels_sha256(review.labels())
     if suffix == ".json":
         content = {
@@ -55,17 +55,56 @@ def write_decisions(path: Path, review: ReviewView) -> None:
             "began_from": "starting mask" if review.has_start else "predicted labels",
             "unit": review.result.geometry.unit,
             "written": making(),
-            "decisions": entries,
+            "events": [_event(row) for row in review.events],
         }
-        text = json.dumps(content, indent=2, allow_nan=False)
-        write_bytes_atomically(path, text.encode() + b"\n")
+        _write_json(path, content, _placed(review))
         return
     comments = {
         "run": str(review.result.record["run_id"]),
         "mask sha256": sha256,
         "journal": f"{review.sequence} rows, the last with sha256 {review.journal_head}",
     }
-    write_csv(path, _columns(review.result.geometry.unit), map(_row, entries), comments)
+    write_csv(path, _columns(review.result.geometry.unit), map(_row, _placed(review)), comments)
+
+
+def _placed(review: ReviewView) -> Iterator[dict[str, Any]]:
+    """Yield an entry for each place; one operation is in memory at a time."""
+    for operation in review.history.applied:
+        for entry in _entries(operation):
+            yield {**entry, "position_world": _world(review, entry["position_voxels"])}
+
+
+def _event(row: Row) -> dict[str, Any]:
+    """Return what changed no label: a note, or the answer of an audit."""
+    return {
+        "sequence": row.sequence,
+        "time_utc": row.time_utc,
+        "user": row.user,
+        "action": row.action,
+        "content": row.content,
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any], entries: Iterable[dict[str, Any]]) -> None:
+    """Write a JSON object whose last entry, the decisions, is as long as it may be."""
+
+    def verify(temporary: Path) -> None:
+        if hashlib.sha256(temporary.read_bytes()).digest() != digest.digest():
+            raise FormatError(f"{path.name}: was read back damaged: check the disk")
+
+    digest = hashlib.sha256()
+    with replace_atomically(path, verify=verify) as temporary, temporary.open("wb") as file:
+
+        def write(text: str) -> None:
+            digest.update(text.encode())
+            file.write(text.encode())
+
+        write(json.dumps(content, indent=2, allow_nan=False).removesuffix("\n}"))
+        write(',\n  "decisions": [')
+        for number, entry in enumerate(entries):
+            text = json.dumps(entry, indent=2, allow_nan=False)
+            write(f"{',' if number else ''}\n{indent(text, '    ')}")
+        write("\n  ]\n}\n")
 
 
 def _entries(operation: Operation) -> Iterator[dict[str, Any]]:

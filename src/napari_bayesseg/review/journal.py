@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from napari_bayesseg.review.journal_rows import Row, canonical_json, row_hash, s
 __all__ = ["Journal", "Row"]
 
 _SELECT = "SELECT sequence, utc, user, action, content, change, previous, hash FROM rows "
+_FEW = 64  # rows that are read at once
 
 
 class Journal:
@@ -34,7 +35,7 @@ class Journal:
     def __init__(self, path: Path, connection: sqlite3.Connection, user: str) -> None:
         self.path = path
         self._connection = connection
-        self._user = storable(user)
+        self.user = storable(user)
         self._lock = threading.RLock()
         with explained(path):
             self._head = self._stored_head()
@@ -72,6 +73,11 @@ class Journal:
         """Hash of the last row, which stands for all rows; empty where there is none."""
         return self._head[1]
 
+    @property
+    def end(self) -> tuple[int, str]:
+        """Number and hash of the last row, which belong together whatever other threads do."""
+        return self._head
+
     def append(
         self,
         action: str,
@@ -91,7 +97,7 @@ class Journal:
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._lock, explained(self.path):
             sequence, previous = self._head[0] + 1, self._head[1]
-            fields = (sequence, time, self._user, storable(action), text, change, previous)
+            fields = (sequence, time, self.user, storable(action), text, change, previous)
             digest = row_hash(*fields)
             with transaction(self._connection):
                 if self._stored_head() != self._head:
@@ -104,9 +110,7 @@ class Journal:
                 )
                 self._put_state(state or {})
             self._head = (sequence, digest)
-        return Row(
-            sequence, time, self._user, fields[3], json.loads(text), change, previous, digest
-        )
+        return Row(sequence, time, self.user, fields[3], json.loads(text), change, previous, digest)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Write entries of the state; they are on the disk when this returns.
@@ -136,25 +140,76 @@ class Journal:
                 state[key] = json.loads(value)
         return state
 
-    def rows(self) -> list[Row]:
-        """Return all rows, each checked against the hash of the one before.
+    def rows(self, after: int = 0, leave_out: Collection[str] | None = ()) -> Iterator[Row]:
+        """Yield the rows in order, each checked against the hash of the one before.
+
+        They are read a few at a time, so that a journal of any length takes little memory, and no
+        writer waits for a slow reader.
+
+        Parameters
+        ----------
+        after : int
+            Number of the row before the first; it must have been checked already.
+        leave_out : collection of str or None
+            Actions of rows that are only checked; None: all.
 
         Raises
         ------
         StoreError
             Naming the first row that was changed or removed.
         """
+        previous = self.hash_of(after) if after else ""
+        expected = after + 1
+        while found := self._read("WHERE sequence >= ? ORDER BY sequence LIMIT ?", expected, _FEW):
+            for stored in found:
+                if stored[0] != expected:
+                    raise self._broken(expected, "is missing")
+                if not _is_intact(stored, previous):
+                    raise self._broken(expected, "was changed")
+                expected, previous = expected + 1, stored[-1]
+                if leave_out is not None and stored[3] not in leave_out:
+                    yield self._row(stored)
+
+    def row(self, sequence: int) -> Row:
+        """Return a row by its number; that it is what was written is checked by its own hash.
+
+        Raises
+        ------
+        StoreError
+            If it was changed or removed since the journal was opened.
+        """
+        found = self._read("WHERE sequence = ?", sequence)
+        if not found:
+            raise self._broken(sequence, "is missing")
+        if not _is_intact(found[0], found[0][6]):
+            raise self._broken(sequence, "was changed")
+        return self._row(found[0])
+
+    def hash_of(self, sequence: int) -> str:
+        """Return the hash of a row, as it stands in the file; empty where there is no such row."""
         with self._lock, explained(self.path):
-            found = self._connection.execute(_SELECT + "ORDER BY sequence").fetchall()
-        rows: list[Row] = []
-        for expected, stored in enumerate(found, start=1):
-            if stored[0] != expected:
-                raise self._broken(expected, "is missing")
-            row = _intact_row(stored, rows[-1].hash if rows else "")
-            if row is None:
-                raise self._broken(expected, "was changed")
-            rows.append(row)
-        return rows
+            query = "SELECT hash FROM rows WHERE sequence = ?"
+            found = self._connection.execute(query, (sequence,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def holds_any(self, actions: Collection[str]) -> bool:
+        """Whether there is a row with one of some actions."""
+        marks = ", ".join("?" * len(actions))
+        with self._lock, explained(self.path):
+            query = f"SELECT 1 FROM rows WHERE action IN ({marks}) LIMIT 1"
+            return self._connection.execute(query, tuple(actions)).fetchone() is not None
+
+    def _read(self, where: str, *values: int) -> list[tuple[Any, ...]]:
+        with self._lock, explained(self.path):
+            return self._connection.execute(_SELECT + where, values).fetchall()
+
+    def _row(self, stored: tuple[Any, ...]) -> Row:
+        sequence, time, user, action, text, change, before, digest = stored
+        try:
+            content = json.loads(text)
+        except (TypeError, ValueError, RecursionError):
+            raise self._broken(sequence, "was changed") from None
+        return Row(sequence, time, user, action, content, change, before, digest)
 
     def _broken(self, sequence: int, what: str) -> StoreError:
         return StoreError(
@@ -162,8 +217,18 @@ class Journal:
             "folder from a copy"
         )
 
-    def verify(self) -> None:
+    def verify(self, leave_out: Collection[str] | None = None) -> list[Row]:
         """Check the file, its tables and triggers, and the chain of rows.
+
+        Parameters
+        ----------
+        leave_out : collection of str, optional
+            Actions of the rows that are not returned; all are left out by default.
+
+        Returns
+        -------
+        list of Row
+            The others.
 
         Raises
         ------
@@ -173,9 +238,10 @@ class Journal:
         with self._lock, explained(self.path):
             check_tables(self._connection, self.path)
             newest = self._connection.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()[0]
-        rows = self.rows()
-        if len(rows) < (newest or 0):
-            raise self._broken(len(rows) + 1, "is missing")
+        kept = list(self.rows(leave_out=leave_out))
+        if newest and not self.hash_of(newest):
+            raise self._broken(self._stored_head()[0] + 1, "is missing")
+        return kept
 
     def close(self) -> None:
         """Close the file; closing again does nothing."""
@@ -183,13 +249,9 @@ class Journal:
             self._connection.close()
 
 
-def _intact_row(stored: tuple[Any, ...], previous: str) -> Row | None:
-    """Return a row as it was written, None where anything was changed."""
-    sequence, time, user, action, text, change, before, digest = stored
+def _is_intact(stored: tuple[Any, ...], previous: str) -> bool:
+    """Whether a row is as it was written, after the row with this hash."""
     try:
-        if before != previous or row_hash(*stored[:-1]) != digest:
-            return None
-        content = json.loads(text)
-    except (AttributeError, TypeError, ValueError, RecursionError):
-        return None
-    return Row(sequence, time, user, action, content, change, before, digest)
+        return bool(stored[6] == previous and row_hash(*stored[:-1]) == stored[-1])
+    except (AttributeError, TypeError, ValueError):
+        return False

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
-from napari_bayesseg.core.errors import StoreError
-from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.errors import FormatError, StoreError
 from napari_bayesseg.core.volume import LazyArray, Volume
 from napari_bayesseg.io.atomic import flush_folder
 from napari_bayesseg.io.lock import LockHeldError, exclusive_lock
@@ -21,6 +20,7 @@ from napari_bayesseg.io.provenance import making
 from napari_bayesseg.review.events import events_of
 from napari_bayesseg.review.history import History
 from napari_bayesseg.review.journal import Journal, Row
+from napari_bayesseg.review.journal_head import HEAD_FILE, check_head, read_head
 from napari_bayesseg.review.operations import KINDS, RegionDecision
 from napari_bayesseg.review.other_run import (
     check_fit,
@@ -28,18 +28,20 @@ from napari_bayesseg.review.other_run import (
     is_other_run,
     other_run_notice,
 )
+from napari_bayesseg.review.replaying import START, checked_rows, replay, start_sha256
 from napari_bayesseg.review.review_record import ReviewRecord
 from napari_bayesseg.review.reviewed_mask import ReviewedMask, open_cache
-from napari_bayesseg.review.starting_mask import checked_start, open_start, write_start
+from napari_bayesseg.review.snapshots import SNAPSHOTS
+from napari_bayesseg.review.starting_mask import checked_start, write_start
 from napari_bayesseg.review.stored_arrays import UNREADABLE, labels_sha256
 from napari_bayesseg.review.voxels import Labels
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
 
-__all__ = ["OpenedReview", "open_review", "replayed_labels", "review_folder"]
+__all__ = ["OpenedReview", "open_journal", "open_review", "replayed_labels", "review_folder"]
 
-JOURNAL, MASK, START, LOCK = "journal.sqlite", "reviewed.zarr", "start.zarr", ".lock"
+JOURNAL, MASK, LOCK = "journal.sqlite", "reviewed.zarr", ".lock"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class OpenedReview:
         What the person should know.
     events : list of Row
         Rows that change no label, such as the answers of an audit.
+    base_sha256 : str
+        Of the labels that the review began from.
+    checkpoint : int
+        Number of the row of the snapshot from which it was opened; 0 where there was none.
     """
 
     record: ReviewRecord
@@ -68,6 +74,8 @@ class OpenedReview:
     conflicts: tuple[RegionDecision, ...]
     notice: str
     events: list[Row]
+    base_sha256: str
+    checkpoint: int
 
 
 def review_folder(result: Result) -> Path:
@@ -87,17 +95,20 @@ def open_review(
     notices: list[str] = []
     with ExitStack() as resources:
         read_only = read_only or not _take_lock(resources, folder, notices)
-        journal = _open_journal(resources, folder, user, read_only)
-        rows: Sequence[Row] = [] if journal is None else journal.rows()
+        journal = open_journal(resources, folder, user, read_only)
+        rows: Sequence[Row] = [] if journal is None else checked_rows(journal)
         if not rows:
             rows = _begin(result, folder, journal, start, read_only)
         elif start is not None:
             rows = _begin_from(result, folder, journal, rows, start, read_only)
         check_fit(result, folder, rows)
-        base, labels, has_start = _base(result, folder, rows)
-        history = _replay(rows, labels)
+        if journal is not None:
+            _check_saved_head(folder, journal, notices)
+        found = replay(result, folder, journal, rows)
+        notices += found.notices
+        history, labels = found.history, found.labels
         history.prepare()
-        mask = _open_mask(folder, base, labels, read_only, notices)
+        mask = _open_mask(folder, found.base, labels, read_only, notices)
         conflicts: tuple[RegionDecision, ...] = ()
         if is_other_run(result, rows):
             conflicts = find_conflicts(result, history, labels)
@@ -106,29 +117,35 @@ def open_review(
                 journal.append("run", {"run_id": result.record["run_id"], "made": making()})
         record = ReviewRecord(folder, journal, read_only, resources.pop_all())
     return OpenedReview(
-        record, history, mask, has_start, conflicts, "; ".join(notices), events_of(rows)
+        record,
+        history,
+        mask,
+        found.has_start,
+        conflicts,
+        "; ".join(notices),
+        events_of(rows),
+        found.base_sha256,
+        found.checkpoint,
     )
 
 
 def replayed_labels(result: Result, folder: Path) -> Labels:
     """Return the reviewed labels as a journal tells them; another process may be writing it."""
     with ExitStack() as resources:
-        journal = _open_journal(resources, folder, None, read_only=True)
-        rows = [] if journal is None else journal.rows()
+        journal = open_journal(resources, folder, None, read_only=True)
+        rows = [] if journal is None else checked_rows(journal)
         check_fit(result, folder, rows)
-        _, labels, _ = _base(result, folder, rows)
-        _replay(rows, labels)
-    return labels
+        return replay(result, folder, journal, rows).labels
 
 
-def _replay(rows: Sequence[Row], labels: Labels) -> History:
-    """Return the history that rows tell, its changes written into the labels."""
-    z, y, x = labels.shape
-    history = History.replay(rows, (z, y, x))
-    for operation in history.applied:
-        if operation.change is not None:
-            operation.change.apply_to(labels, Roi.whole((z, y, x)))
-    return history
+def _check_saved_head(folder: Path, journal: Journal, notices: list[str]) -> None:
+    """Say where the journal lost rows that the head beside it tells of."""
+    path = folder / HEAD_FILE
+    if path.exists():
+        try:
+            check_head(journal, read_head(path), path.name)
+        except (FormatError, StoreError) as error:
+            notices.append(str(error))
 
 
 def _take_lock(resources: ExitStack, folder: Path, notices: list[str]) -> bool:
@@ -153,10 +170,17 @@ def _take_lock(resources: ExitStack, folder: Path, notices: list[str]) -> bool:
     return True
 
 
-def _open_journal(
+def open_journal(
     resources: ExitStack, folder: Path, user: str | None, read_only: bool
 ) -> Journal | None:
-    for name in (JOURNAL, MASK, START):
+    """Open the journal of a review's folder, unless it is only to be read and there is none.
+
+    Raises
+    ------
+    StoreError
+        If it can't be opened, or the folder holds links.
+    """
+    for name in (JOURNAL, MASK, START, SNAPSHOTS, HEAD_FILE):
         if (folder / name).is_symlink():
             raise StoreError(f"{folder / name}: must not be a link out of the folder: remove it")
     path = folder / JOURNAL
@@ -164,7 +188,6 @@ def _open_journal(
         return None
     journal = Journal.open(path, read_only=read_only, user=_user_name() if user is None else user)
     resources.callback(journal.close)
-    journal.verify()
     return journal
 
 
@@ -211,36 +234,17 @@ def _begin_from(
 ) -> Sequence[Row]:
     """Begin from a mask after all, if there is none yet and nothing was decided."""
     labels = checked_start(start, result.spec.shape, result.class_names, result.labels.dtype)
-    former = _start_sha256(rows)
+    former = start_sha256(rows)
     if labels_sha256(labels) == former:
         return rows
-    is_begun = former is not None or any(row.action in KINDS for row in rows)
-    if journal is None or read_only or is_begun:
+    if journal is None or read_only or former is not None or journal.holds_any(KINDS):
         raise StoreError(
             f"{folder}: this review did not begin from {start.spec.name}, and a review can begin "
             "from a mask only before its first decision: open it without, or name another folder"
         )
     sha256 = write_start(folder / START, labels)
-    journal.append("start", {"start_sha256": sha256, "start_name": start.spec.name})
-    return journal.rows()
-
-
-def _start_sha256(rows: Sequence[Row]) -> str | None:
-    """Return the hash of the mask that a review begins from; None: the predicted labels."""
-    named = [row.content for row in rows if row.action in ("begin", "start")]
-    return named[-1].get("start_sha256") if named else None
-
-
-def _base(result: Result, folder: Path, rows: Sequence[Row]) -> tuple[LazyArray, Labels, bool]:
-    """Return what the review began from, lazily and as a new array, and whether it is a mask."""
-    sha256 = _start_sha256(rows)
-    if sha256 is None:
-        # Read whole once: a lost chunk of the lazy array would look like background.
-        return result.labels, result.read("labels"), False
-    stored, labels = open_start(folder / START, str(sha256))
-    if labels.shape != result.spec.shape:
-        raise StoreError(f"{folder / START}: has another shape than the scan: restore the folder")
-    return stored, labels, True
+    row = journal.append("start", {"start_sha256": sha256, "start_name": start.spec.name})
+    return [*rows, row]
 
 
 def _open_mask(

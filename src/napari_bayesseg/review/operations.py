@@ -91,6 +91,28 @@ class Operation:
         return tuple(dict.fromkeys((*(decision.box for decision in self.decisions), *changed)))
 
     @property
+    def boxes_of_voxels(self) -> tuple[Roi, ...]:
+        """Boxes that hold every voxel that it is about, as tight as can be.
+
+        What a decision writes lies in its regions; the box around all that a bulk decision writes
+        may be the scan.
+        """
+        regions = tuple(dict.fromkeys(decision.box for decision in self.decisions))
+        return self.boxes if self.kind == "edit" or not regions else regions
+
+    @property
+    def extent(self) -> Roi:
+        """Smallest box around everything that it is about; an empty one where that is nothing."""
+        filled = [box for box in self.boxes if not box.is_empty]
+        if not filled:
+            return Roi((0, 0, 0), (0, 0, 0))
+        starts, stops = zip(*((box.start, box.stop) for box in filled), strict=True)
+        z, y, x = (min(values) for values in zip(*starts, strict=True))
+        low: Index3 = (z, y, x)
+        z, y, x = (max(values) for values in zip(*stops, strict=True))
+        return Roi(low, (z, y, x))
+
+    @property
     def position(self) -> Index3 | None:
         """Where the operation took place: the first region's maximum, or a stroke's middle."""
         if self.decisions:

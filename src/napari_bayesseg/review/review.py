@@ -241,15 +241,14 @@ class Review(ReviewView):
             if not self.history.applied:
                 return None
             last = self.history.applied[-1]
+            former = self.history.beneath(last)
             if last.change is None:
                 self._record.save_reversal("undo", last)
-                self.history.undo()
+                self.history.undo(former)
                 return last
-            box = last.change.box
-            former = [other for other in self.history.within(box) if other is not last]
-            labels = self.mask.expected(box, former)
+            labels = self.mask.expected(last.change.box, former)
             self._record.save_reversal("undo", last)
-            self.history.undo()
+            self.history.undo(former)
             self.mask.take_back(last.change, labels)
             return last
 

@@ -28,6 +28,7 @@ class ReviewRecord:
     ----------
     folder : Path
     read_only : bool
+    is_closed : bool
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ReviewRecord:
         self._journal = journal
         self._resources = resources
         self._state: dict[str, Any] = {} if journal is None else journal.state
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def sequence(self) -> int:
@@ -49,6 +50,16 @@ class ReviewRecord:
     def head(self) -> str:
         """Hash of the last row; empty where there is none."""
         return "" if self._journal is None else self._journal.head
+
+    @property
+    def end(self) -> tuple[int, str]:
+        """Number and hash of the last row; 0 and empty where there is none."""
+        return (0, "") if self._journal is None else self._journal.end
+
+    @property
+    def user(self) -> str:
+        """Who takes the steps; empty where there is no journal."""
+        return "" if self._journal is None else self._journal.user
 
     @property
     def settings(self) -> RegionSettings | None:
@@ -81,7 +92,7 @@ class ReviewRecord:
         StoreError
             Saying why not.
         """
-        if self._is_closed:
+        if self.is_closed:
             raise StoreError(f"{self.folder}: the review is closed: open it again")
         if self.read_only or self._journal is None:
             raise StoreError(
@@ -166,7 +177,7 @@ class ReviewRecord:
 
     def close(self) -> None:
         """Give the journal and the lock back."""
-        self._is_closed = True
+        self.is_closed = True
         self._resources.close()
 
 

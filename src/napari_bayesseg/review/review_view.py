@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bayesseg.core.errors import BayesSegWarning, FormatError, StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.review.journal_head import JournalHead
 from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import OpenedReview
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.review_snapshots import ReviewSnapshots
+from napari_bayesseg.review.snapshots import Snapshot
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.review.voxels import Labels
 
@@ -55,6 +60,14 @@ class ReviewView:
         self._record = opened.record
         self.names = opened.record.names(result.spec.shape)
         self._lock = threading.RLock()
+        self._snapshots = ReviewSnapshots(
+            opened.record,
+            opened.history,
+            opened.mask,
+            str(result.record["run_id"]),
+            opened.base_sha256,
+            opened.checkpoint,
+        )
 
     @property
     def events(self) -> tuple[Row, ...]:
@@ -113,10 +126,52 @@ class ReviewView:
         with self._lock:
             return self.mask.labels.copy()
 
+    @property
+    def rows_since_snapshot(self) -> int:
+        """How many rows were saved since the last snapshot."""
+        return self._snapshots.rows_since
+
+    def current_head(self) -> JournalHead:
+        """Return what the journal ends with now, to be kept elsewhere."""
+        return self._snapshots.head()
+
+    def take_snapshot(self) -> Snapshot | None:
+        """Write what the review is now into its folder, from any thread while it goes on.
+
+        Returns
+        -------
+        Snapshot or None
+            None where nothing came since the last one, or the review is being closed.
+
+        Raises
+        ------
+        FormatError
+            If the disk refuses; all steps are saved all the same.
+        """
+        return self._snapshots.take("hourly", self._lock)
+
     def close(self) -> None:
-        """Give the journal and the lock back; closing again does nothing."""
+        """Take a last snapshot, and give the journal and the lock back; again does nothing.
+
+        Warns
+        -----
+        BayesSegWarning
+            If the disk refuses the snapshot; all steps are saved all the same.
+        """
         with self._lock:
-            self._record.close()
+            if self._record.is_closed:
+                return
+        try:
+            self._snapshots.close(self._lock)
+        except (FormatError, StoreError) as error:
+            warnings.warn(
+                f"all steps are saved, but the snapshot at the end is not: {error}",
+                BayesSegWarning,
+                stacklevel=2,
+            )
+        finally:
+            with self._lock:
+                self._record.close()
 
     def __enter__(self) -> Self:
         return self

@@ -20,8 +20,9 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from napari_bayesseg.core.errors import BayesSegWarning
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.volume import LazyArray
+from napari_bayesseg.review.label_steps import LabelSteps
 from napari_bayesseg.review.operations import Operation
-from napari_bayesseg.review.stored_arrays import DAMAGE, UNREADABLE, read_piece
+from napari_bayesseg.review.stored_arrays import DAMAGE, UNREADABLE
 from napari_bayesseg.review.voxels import Labels, VoxelChange
 
 __all__ = ["ReviewedMask", "open_cache"]
@@ -45,7 +46,7 @@ class ReviewedMask:
     def __init__(self, array: zarr.Array[Any], base: LazyArray, labels: Labels) -> None:
         self.array = array
         self.labels = labels
-        self._base = base
+        self._steps = LabelSteps(base, labels)
         self._behind: set[Roi] = set()
 
     def expected(self, roi: Roi, operations: Iterable[Operation]) -> Labels:
@@ -56,22 +57,16 @@ class ReviewedMask:
         StoreError
             If the base is damaged.
         """
-        labels = read_piece(self._base, roi.slices, "the labels under review").astype(
-            self.labels.dtype
-        )
-        for operation in operations:
-            if operation.change is not None:
-                operation.change.apply_to(labels, roi)
-        return labels
+        return self._steps.expected(roi, operations)
 
     def write(self, change: VoxelChange) -> None:
         """Write a change into the labels and the copy."""
-        change.apply_to(self.labels, Roi.whole(self._shape))
+        change.apply_to(self.labels, self._steps.whole)
         self._store(self._changed_chunks(change))
 
     def take_back(self, change: VoxelChange, labels: Labels) -> None:
-        """Undo a change: write its box as :meth:`expected` gave it without the change."""
-        self.labels[change.box.slices] = labels
+        """Undo a change: give its voxels what :meth:`expected` gave for its box without it."""
+        self._steps.replace(change, labels)
         self._store(self._changed_chunks(change))
 
     def restore(self, roi: Roi) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from napari_bayesseg.numerics.region_votes import count_votes
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.operations import Operation
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import VoxelSet
+from napari_bayesseg.review.taking_back import LABEL, PAINT, STATUS, told_by
 
 __all__ = ["VoxelStatuses"]
 
@@ -31,32 +31,46 @@ class VoxelStatuses:
 
     def __init__(self, shape: Index3) -> None:
         self._codes = np.zeros(shape, np.uint8)
+        self._shape = shape
         # Whether anything ever happened in a cell: regions elsewhere need no count.
         self._touched = np.zeros([-(-length // _CELL) for length in shape], np.bool_)
 
-    def apply(self, operation: Operation, clip: Roi | None = None) -> None:
-        """Take an operation in, or its part inside a box; the latest wins for every voxel."""
-        # Accepting and deferring leave what was painted; the others write labels anew.
-        keeps_paint = operation.kind in ("accept", "defer", "edit")
+    def apply(self, operation: Operation) -> None:
+        """Take an operation in; the latest wins for every voxel."""
+        _write(self._codes, Roi.whole(self._shape), operation)
         for decision in operation.decisions:
-            voxels = decision.voxels if clip is None else decision.voxels.intersection(clip)
-            code = np.uint8(_STATUSES.index(decision.after))
-            codes, inside = self._codes[voxels.box.slices], voxels.mask()
-            codes[inside] = (codes[inside] & _PAINTED) | code if keeps_paint else code
-            self._touched[_cells(voxels.box)] = True
-        if operation.kind == "edit" and operation.change is not None:
-            voxels = operation.change.voxels
-            voxels = voxels if clip is None else voxels.intersection(clip)
-            self._codes[voxels.box.slices][voxels.mask()] |= _PAINTED
+            self._touched[_cells(decision.box)] = True
 
-    def take_back(self, operation: Operation, extent: Roi, remaining: Iterable[Operation]) -> None:
-        """Undo the last operation, given the box around it and the operations that meet that."""
-        for voxels in _voxels(operation):
-            self._codes[voxels.box.slices][voxels.mask()] = 0
-        # Inside the box everything is applied again. Voxels that the operation left alone come
-        # out as they were: who wrote last there has not changed.
-        for former in remaining:
-            self.apply(former, extent)
+    def take_back(self, operation: Operation, former: Iterable[Operation]) -> None:
+        """Undo the last operation, given those beneath it, the oldest first."""
+        extent = operation.extent
+        before = np.zeros(extent.shape, np.uint8)
+        for other in former:
+            _write(before, extent, other)
+        for voxels, told in told_by(operation):
+            if voxels.box.is_empty or told == LABEL:
+                continue
+            concerned = np.uint8(0)
+            concerned |= ~_PAINTED if told & STATUS else np.uint8(0)
+            concerned |= _PAINTED if told & PAINT else np.uint8(0)
+            inside, codes = voxels.mask(), self._codes[voxels.box.slices]
+            restored = before[voxels.box.relative_to(extent.start).slices][inside]
+            codes[inside] = (codes[inside] & ~concerned) | (restored & concerned)
+
+    def planes(self, start: int, stop: int) -> NDArray[np.uint8] | None:
+        """Return the stored numbers of some planes, as a view; None where nothing happened."""
+        cells = slice(start // _CELL, -(-stop // _CELL))
+        return self._codes[start:stop] if self._touched[cells].any() else None
+
+    def restore(self, start: int, codes: NDArray[np.uint8]) -> None:
+        """Become what :meth:`planes` gave, from plane `start` on."""
+        stop = start + len(codes)
+        self._codes[start:stop] = codes
+        for low in range(start // _CELL, -(-stop // _CELL)):
+            layer = self._codes[low * _CELL : (low + 1) * _CELL]
+            rows, columns = (np.arange(0, n, _CELL) for n in self._shape[1:])
+            hit = np.add.reduceat(layer.any(axis=0), rows, axis=0, dtype=np.int64)
+            self._touched[low] = np.add.reduceat(hit, columns, axis=1) > 0
 
     def of_regions(self, region_labels: RegionMap, regions: Sequence[Region]) -> dict[int, Status]:
         """Return the status that more than half of a region's voxels have, else pending."""
@@ -89,11 +103,20 @@ class VoxelStatuses:
         return np.asarray(codes == _STATUSES.index(status))
 
 
-def _voxels(operation: Operation) -> Iterator[VoxelSet]:
-    """Yield the sets of voxels that an operation is about."""
-    yield from (decision.voxels for decision in operation.decisions)
-    if operation.change is not None:
-        yield operation.change.voxels
+def _write(codes: NDArray[np.uint8], box: Roi, operation: Operation) -> None:
+    """Write an operation into an array that holds the voxels of `box`."""
+    keeps_paint = operation.kind in ("accept", "defer", "edit")
+    for decision in operation.decisions:
+        voxels = decision.voxels.intersection(box)
+        if voxels.box.is_empty:
+            continue
+        code = np.uint8(_STATUSES.index(decision.after))
+        view, inside = codes[voxels.box.relative_to(box.start).slices], voxels.mask()
+        view[inside] = (view[inside] & _PAINTED) | code if keeps_paint else code
+    if operation.kind == "edit" and operation.change is not None:
+        voxels = operation.change.voxels.intersection(box)
+        if not voxels.box.is_empty:
+            codes[voxels.box.relative_to(box.start).slices][voxels.mask()] |= _PAINTED
 
 
 def _cells(box: Roi) -> tuple[slice, ...]:

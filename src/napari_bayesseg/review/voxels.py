@@ -93,6 +93,8 @@ class VoxelSet:
 
     def intersection(self, roi: Roi) -> VoxelSet:
         """Return the voxels inside another box; its box is what the two have in common."""
+        if roi.contains(self.box):
+            return self
         box = self.box.intersection(roi)
         if box.is_empty:
             return VoxelSet(Roi(box.start, box.start), b"")

@@ -253,6 +253,40 @@ def test_mask_and_decisions_are_saved_where_the_person_says(
     assert set(tmp_path.iterdir()) == before
 
 
+def click(monkeypatch: pytest.MonkeyPatch, caption: str) -> None:
+    """Click this button in every question."""
+
+    def execute(box: QMessageBox) -> int:
+        next(b for b in box.buttons() if b.text().replace("&", "") == caption).click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", execute)
+
+
+def test_the_journal_is_checked_alone_or_against_a_head_that_was_saved(
+    window: ReviewWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    buttons, message = window.tab.files.buttons, window.tab.messages.message
+    window.press(Key.Key_K)
+    path = tmp_path / "kept.json"
+    proposed = choose(monkeypatch, str(path), "Head of a journal (*.json)")
+    buttons["save_journal_head"].click()
+    assert path.is_file()
+    assert proposed[0][0].endswith("r-journal-head.json")
+    window.press(Key.Key_J)
+    click(monkeypatch, "Cancel")
+    buttons["check_journal"].click()
+    assert "checked" not in message.toolTip()
+    click(monkeypatch, "Check")
+    buttons["check_journal"].click()
+    window.wait(lambda: "none changed or missing" in message.toolTip())
+    assert "the head saved" not in message.toolTip()
+    click(monkeypatch, "Check against a saved head\u2026")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
+    buttons["check_journal"].click()
+    window.wait(lambda: "the head saved" in message.toolTip())
+
+
 def test_a_review_begins_from_a_mask_before_its_first_decision_only(
     window: ReviewWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -157,6 +157,20 @@ ACTIONS = (
         "Correct a mask that you have instead of the predicted labels; before the first decision.",
     ),
     Action(
+        "save_journal_head",
+        "Save journal head\u2026",
+        "save the journal's head\u2026",
+        "",
+        "Write the hash that stands for all decisions; kept elsewhere, it proves them later.",
+    ),
+    Action(
+        "check_journal",
+        "Check journal\u2026",
+        "check the journal\u2026",
+        "",
+        "Check that no decision was changed or removed, also against a head that was saved before.",
+    ),
+    Action(
         "restore_layers",
         "Restore layers",
         "restore deleted layers",

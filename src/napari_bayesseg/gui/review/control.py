@@ -13,6 +13,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import Action, get_action
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
 from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
+from napari_bayesseg.gui.review.journal_question import HEAD_FILTER, ask_journal_check
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
 
@@ -222,6 +223,18 @@ class ReviewControl(QObject):
                 f"{desk.result.spec.shape}; it has {mask.shape}"
             )
         self.start_chosen.emit(mask)
+
+    def save_journal_head(self) -> None:
+        """Ask for a file and write the journal's head to it."""
+        path = self._ask_path("Save the journal's head", "-journal-head.json", HEAD_FILTER)
+        if path is not None:
+            self.desk.journal.save_head(path)
+
+    def check_journal(self) -> None:
+        """Ask what the journal is to be checked against, and check it."""
+        wanted = ask_journal_check(self._window, self.desk.result.path.parent)
+        if wanted is not None:
+            self.desk.journal.check(wanted.saved_head)
 
     def restore_layers(self) -> None:
         """Bring deleted layers back."""
