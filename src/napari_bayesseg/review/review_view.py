@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import OpenedReview
 from napari_bayesseg.review.region_settings import RegionSettings
@@ -89,10 +91,14 @@ class ReviewView:
         """Where the person was at the last step."""
         return self._record.position
 
-    def statuses(self, table: RegionTable) -> dict[int, Status]:
-        """Return what was decided about every region of a table, by its id."""
+    def statuses(
+        self, table: RegionTable, regions: Sequence[Region] | None = None
+    ) -> dict[int, Status]:
+        """Return what was decided about every region of a table, or about some, by their ids."""
         with self._lock:
-            return self.history.statuses(table.region_labels, table.regions)
+            return self.history.statuses(
+                table.region_labels, table.regions if regions is None else regions
+            )
 
     def protected(self, box: Roi) -> NDArray[np.bool_]:
         """Return which voxels of a box are accepted: strokes should leave them alone."""

@@ -42,6 +42,7 @@ class ReviewDesk(DecisionDesk):
         self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
         self._files: list[JobSlot] = []
         self._wanted_measure: str | None = None
+        self._wanted_settings = self.settings
         self._remembered = {self.settings.measure: self.settings}
         self._numbers: tuple[object, QueueNumbers, float | None] | None = None
         self._was_busy = False
@@ -70,19 +71,30 @@ class ReviewDesk(DecisionDesk):
 
     def release(self, lower: float, upper: float) -> None:
         """Find the regions at two thresholds, in the background; the newest ones count."""
+        self._find_with(lower=lower, upper=upper)
+
+    def set_min_volume(self, volume: float | None) -> None:
+        """Leave regions smaller than this out, in cubic units of the scan, as `release` does."""
+        self._find_with(min_volume=volume)
+
+    def _find_with(self, **changes: float | None) -> None:
         if self._wanted_measure is not None:
             return  # these are thresholds of the measure that is about to be replaced
         try:
-            settings = replace(self.settings, lower=lower, upper=upper).checked()
+            # Whoever moves a handle while regions are being found means those settings.
+            wanted = self._wanted_settings if self._finding.is_running else self.settings
+            settings = replace(wanted, **changes).checked()  # type: ignore[arg-type]
         except SettingsError as error:
             self.failed.emit(str(error))
             return
-        if lower == self.settings.lower:
+        self._wanted_settings = settings
+        if replace(settings, upper=self.settings.upper) == self.settings:
             # The same regions; only which of them must be looked at may differ.
             self._finding.cancel()
             self._keep_settings(settings)
             self._found = replace(self._found, settings=settings)
-            self.thresholds_changed.emit(lower, upper)
+            self.thresholds_changed.emit(settings.lower, settings.upper)
+            self.refresh_marks()
             return
         source = self.source
         self._finding.start(lambda _: find(source, settings), self._take, self._not_found)
