@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.desk_crops import DeskCrops
 from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
 from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
@@ -41,6 +42,7 @@ class ReviewDesk(DecisionDesk):
         self._background = background
         self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
         self._files: list[JobSlot] = []
+        self.crops = DeskCrops(self, background, self._busy_may_have_changed)
         self._wanted_measure: str | None = None
         self._wanted_settings = self.settings
         self._remembered = {self.settings.measure: self.settings}
@@ -50,11 +52,12 @@ class ReviewDesk(DecisionDesk):
     @property
     def is_busy(self) -> bool:
         """Whether regions are being found, or a file written."""
-        return self._finding.is_running or any(job.is_running for job in self._files)
+        jobs = (self._finding, self.crops, *self._files)
+        return any(job.is_running for job in jobs)
 
     def close(self) -> None:
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
-        for job in (self._finding, *self._files):
+        for job in (self._finding, self.crops, *self._files):
             job.close()
         self.review.close()
 

@@ -16,6 +16,7 @@ __all__ = [
     "LiveLine",
     "QueueNumbers",
     "cubic_symbol",
+    "duration",
     "unit_symbol",
 ]
 
@@ -51,7 +52,8 @@ def _count(count: int) -> str:
     return f"{count:,} region{'' if count == 1 else 's'}"
 
 
-def _duration(minutes: float) -> str:
+def duration(minutes: float) -> str:
+    """Return a time in words, as exact as a guess can be."""
     if minutes < 1:
         return "less than 1 min"
     return f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.1f} h"
@@ -109,7 +111,7 @@ class LiveLine:
             f"({_number(unseen)} {cubic_symbol(self.unit)})",
         ]
         if self.minutes is not None:
-            parts.append(_duration(self.minutes))
+            parts.append(duration(self.minutes))
         if self.decided:
             parts.append(f"{self.decided:,} decided, {100 * self.resolved_share:.0f} % resolved")
         return " · ".join(parts)

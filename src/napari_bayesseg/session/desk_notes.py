@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_bayesseg.core.errors import BayesSegError
+from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.notes import (
     Note,
     note_content,
@@ -57,8 +58,14 @@ class DeskNotes:
         self._notes = notes_by_region(notes, table) if notes else {}
         self._texts = {key: text_of(several) for key, several in self._notes.items()}
 
-    def write(self, text: str) -> bool:
-        """Keep a note on the current region in place of what it had; empty takes that away.
+    def write(self, text: str, region: Region | None = None) -> bool:
+        """Keep a note on a region in place of what it had; empty takes that away.
+
+        Parameters
+        ----------
+        text : str
+        region : Region, optional
+            By default the current one; may be of a former table.
 
         Returns
         -------
@@ -66,7 +73,7 @@ class DeskNotes:
             Whether the journal holds it.
         """
         desk = self._desk
-        region = desk.current
+        region = region or desk.current
         if region is None:
             desk.notice.emit("there is no region to write a note on")
             return False
@@ -75,9 +82,11 @@ class DeskNotes:
             return False
         try:
             line = one_line(text)
-            if line == self.text(region.id):
+            # Thresholds may have moved while somebody wrote.
+            region_id = int(desk.table.region_labels[region.position])
+            if line == self.text(region_id):
                 return True
-            former = self._notes.get(region.id, ())
+            former = self._notes.get(region_id, ())
             row = desk.review.record_event("note", note_content(region, line, former))
             self.match(desk.table)
         except BayesSegError as error:
@@ -85,5 +94,5 @@ class DeskNotes:
             return False
         desk.saved.emit(row.sequence)
         desk.refresh_marks()
-        self.changed.emit((region.id,))
+        self.changed.emit((region_id,) if region_id else ())
         return True

@@ -128,8 +128,11 @@ def test_a_heading_changes_the_queues_order(window: ReviewWindow) -> None:
     assert window.desk.queue.order is Order.POSITION
     model = window.tab.regions.model
     assert model.headerData(8, Qt.Orientation.Horizontal) == "\u25b2 slice"
-    header.sectionClicked.emit(7)  # classes give no order
+    header.sectionClicked.emit(4)  # means give no order
     assert window.desk.queue.order is Order.POSITION
+    assert window.tab.regions.order.currentText() == "slice by slice"
+    header.sectionClicked.emit(7)
+    assert window.desk.queue.order is Order.CLASS
     header.sectionClicked.emit(2)
     assert window.desk.queue.order is Order.EXPECTED_ERROR
     assert model.id_at(0) == 1
@@ -138,11 +141,12 @@ def test_a_heading_changes_the_queues_order(window: ReviewWindow) -> None:
 def test_filters_leave_rows_out(window: ReviewWindow) -> None:
     view = window.tab.regions
     window.desk.accept()
-    view.status_filter.setCurrentIndex(view.status_filter.findData(Status.ACCEPTED))
+    view.filter.statuses[Status.ACCEPTED].trigger()
     assert [view.model.id_at(row) for row in range(view.model.rowCount())] == [1]
     assert view.count.text() == "1 of 18"
-    view.status_filter.setCurrentIndex(0)
-    view.class_filter.setCurrentIndex(view.class_filter.findData(1))
+    assert view.filter.text() == "accepted"
+    view.filter.clear()
+    view.filter.class_action(1).trigger()
     names = {index for row in range(9) for index in _classes(window, row)}
     assert view.model.rowCount() == 9
     assert names == {1}
@@ -156,7 +160,7 @@ def _classes(window: ReviewWindow, row: int) -> tuple[int, ...]:
 
 def test_a_decided_region_leaves_a_list_of_pending_ones(window: ReviewWindow) -> None:
     view = window.tab.regions
-    view.status_filter.setCurrentIndex(view.status_filter.findData(Status.PENDING))
+    view.filter.statuses[Status.PENDING].trigger()
     window.desk.accept()
     assert view.model.row_of(1) is None
     assert view.model.rowCount() == 17
