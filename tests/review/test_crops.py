@@ -121,7 +121,7 @@ def test_pairs_hold_scan_and_reviewed_labels_at_their_place(review: Review, tmp_
 
 def test_a_model_can_be_trained_on_them(review: Review, tmp_path: Path) -> None:
     write_crops(tmp_path / "out", review, SMALL)
-    settings = tiny_settings(steps=2, class_names=review.result.class_names)
+    settings = tiny_settings(class_names=review.result.class_names)
     card = train(
         tmp_path / "out" / "scans", tmp_path / "out" / "labels", tmp_path / "trained", settings
     )
@@ -187,10 +187,12 @@ def test_nothing_decided_and_a_changed_scan_are_told(tmp_path: Path) -> None:
         assert [crop["box"] for crop in manifest["crops"]] == ["0:12,0:40,0:16"]
         write_volume(tmp_path / "scan.ome.tif", np.ones(SHAPE, np.uint16), UPRIGHT)
         fresh = load_result(result.path)
-    with Review.open(fresh, read_only=True) as review:
-        with pytest.warns(UserWarning, match="all voxels have the value"):
-            with pytest.raises(StoreError, match="has changed"):
-                write_crops(tmp_path / "other", review, SMALL)
+    with (
+        Review.open(fresh, read_only=True) as review,
+        pytest.warns(UserWarning, match="all voxels have the value"),
+        pytest.raises(StoreError, match="has changed"),
+    ):
+        write_crops(tmp_path / "other", review, SMALL)
 
 
 def test_an_array_in_memory_is_cropped_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -86,7 +87,7 @@ def _distance(nodes: Points, first: int, second: int) -> float:
     for axis in range(nodes.shape[1]):
         step = nodes[first, axis] - nodes[second, axis]
         total += step * step
-    return np.sqrt(total)
+    return math.sqrt(total)
 
 
 @compiled

@@ -160,9 +160,7 @@ def _shape(table: RegionTable) -> Index3:
     return z, y, x
 
 
-def _region_of(
-    note: Note, table: RegionTable, sizes: Mapping[int, int], whole: Roi
-) -> int | None:
+def _region_of(note: Note, table: RegionTable, sizes: Mapping[int, int], whole: Roi) -> int | None:
     z, y, x = note.position
     if whole.contains(Roi(note.position, (z + 1, y + 1, x + 1))):
         region_id = int(table.region_labels[note.position])

@@ -47,12 +47,12 @@ class RegionQueue:
     table: RegionTable
     statuses: Mapping[int, Status]
     order: Order = Order.EXPECTED_ERROR
-    filter: RegionFilter = RegionFilter()
+    filter: RegionFilter = field(default_factory=RegionFilter)
     current_id: int | None = None
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    marks: Marks = Marks()
+    marks: Marks = field(default_factory=Marks)
     columns: RegionColumns = field(default=None, repr=False)  # type: ignore[assignment]
-    _ranking: NDArray[np.int64] = field(default=None, repr=False)  # type: ignore[assignment]
+    _ranking: NDArray[np.int64] = field(default=None, repr=False)  # type: ignore[arg-type]
     _shown: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -284,8 +284,8 @@ class RegionQueue:
 
     def with_marks(self, marks: Marks) -> RegionQueue:
         """Return the queue with something else known about its regions."""
-        queue = replace(self, marks=marks)
-        return self._keep(queue, "_is_decided", *(() if self.filter.marks else ("ids", "_is_shown")))
+        unfiltered = () if self.filter.marks else ("ids", "_is_shown")
+        return self._keep(replace(self, marks=marks), "_is_decided", *unfiltered)
 
     def _keep(self, queue: RegionQueue, *names: str) -> RegionQueue:
         """Hand over what was computed and holds for another queue in the same order, too."""

@@ -152,7 +152,7 @@ class Statuses(Mapping[int, Status]):
         return tuple(np.sort(self._columns.ids[self.codes != other.codes]).tolist())
 
     def __getitem__(self, region_id: int) -> Status:
-        return _STATUSES[self.codes[self._columns.rows[region_id]]]
+        return _STATUSES[int(self.codes[self._columns.rows[region_id]])]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._columns.rows)

@@ -52,12 +52,13 @@ class ReviewDesk(DecisionDesk):
     @property
     def is_busy(self) -> bool:
         """Whether regions are being found, or a file written."""
-        jobs = (self._finding, self.crops, *self._files)
-        return any(job.is_running for job in jobs)
+        files = any(job.is_running for job in self._files)
+        return self._finding.is_running or self.crops.is_running or files
 
     def close(self) -> None:
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
-        for job in (self._finding, self.crops, *self._files):
+        self.crops.close()
+        for job in (self._finding, *self._files):
             job.close()
         self.review.close()
 

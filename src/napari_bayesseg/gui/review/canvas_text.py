@@ -76,6 +76,5 @@ def review_text(
     # Two lines: a narrow canvas must not cut what is decided about.
     return (
         f"Review \u00b7 region {region.id} of {count} \u00b7 {status}\n"
-        f"{classes} \u00b7 max {region.maximum:.2g} {unit}"
-        + (f"\nWhy: {why}" if why else "")
+        f"{classes} \u00b7 max {region.maximum:.2g} {unit}" + (f"\nWhy: {why}" if why else "")
     )

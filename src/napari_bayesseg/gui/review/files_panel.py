@@ -34,9 +34,11 @@ class FilesPanel(QWidget):
         crops, more = button_grid(_CROPS, begin, end)
         self.buttons |= more
         self.choice = QComboBox()
-        self.choice.setToolTip("Which decided places are cut out for training")
+        self.choice.setToolTip(
+            "Places that are cut out: rejected and edited ones, or the accepted, too"
+        )
         for choice in CropChoice:
-            self.choice.addItem(f"{choice} places", choice)
+            self.choice.addItem(choice.value, choice)
         self.choice.setMinimumContentsLength(8)
         self.choice.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon

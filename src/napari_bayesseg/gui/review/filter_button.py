@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QAction, QIcon, QMouseEvent
+from qtpy.QtGui import QAction, QIcon
 from qtpy.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
@@ -24,12 +25,6 @@ from napari_bayesseg.review.status import Status
 
 __all__ = ["FilterButton"]
 
-_MARK_TEXTS = {
-    Mark.MUST_SEE: "Must be looked at",
-    Mark.BORDER: "Touches the border",
-    Mark.NOTE: "Has a note",
-    Mark.CONFLICT: "Conflicts with a new run",
-}
 _SHORT = {
     Mark.MUST_SEE: "to look at",
     Mark.BORDER: "border",
@@ -55,19 +50,18 @@ class FilterButton(QPushButton):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._classes: dict[int, QAction] = {}
-        menu = _LastingMenu(self)
+        self._classes: dict[int, tuple[QCheckBox, QAction]] = {}
+        menu = QMenu(self)
         self._show_all = QAction("Show all", menu)
         self._show_all.triggered.connect(self.clear)
         menu.addAction(self._show_all)
         _add_title(menu, "Status")
         self.statuses = {
-            status: self._tick(menu, status.value.capitalize(), status_icon(status))
-            for status in Status
+            status: self._tick(menu, status.value, status_icon(status))[0] for status in Status
         }
         _add_title(menu, "Holds the class")
         self._before_marks = _add_title(menu, "Mark")
-        self.marks = {mark: self._tick(menu, text) for mark, text in _MARK_TEXTS.items()}
+        self.marks = {mark: self._tick(menu, mark.value)[0] for mark in Mark}
         menu.addSeparator()
         self.min_volume = QDoubleSpinBox()
         menu.addAction(self._volume_row(menu))
@@ -77,14 +71,20 @@ class FilterButton(QPushButton):
         self.setAutoDefault(False)
         self._say()
 
-    def _tick(self, menu: QMenu, text: str, icon: QIcon | None = None) -> QAction:
-        action = QAction(text, menu)
-        action.setCheckable(True)
+    def _tick(self, menu: QMenu, text: str, icon: QIcon | None = None) -> tuple[QCheckBox, QAction]:
+        """Add a box to tick: unlike an entry of the menu, it leaves that open."""
+        box = QCheckBox(text)
         if icon is not None:
-            action.setIcon(icon)
-        action.toggled.connect(self._on_toggled)
+            box.setIcon(icon)
+        box.toggled.connect(self._on_toggled)
+        holder = QWidget()
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(10, 1, 10, 1)
+        row.addWidget(box)
+        action = QWidgetAction(menu)
+        action.setDefaultWidget(holder)
         menu.addAction(action)
-        return action
+        return box, action
 
     def _volume_row(self, menu: QMenu) -> QWidgetAction:
         self.min_volume.setRange(0.0, _LARGEST_VOLUME)
@@ -103,26 +103,26 @@ class FilterButton(QPushButton):
     @property
     def filter(self) -> RegionFilter:
         """What is ticked; nothing of a kind means all of it."""
-        statuses = [status for status, action in self.statuses.items() if action.isChecked()]
-        classes = [index for index, action in self._classes.items() if action.isChecked()]
-        marks = [mark for mark, action in self.marks.items() if action.isChecked()]
+        statuses = [status for status, box in self.statuses.items() if box.isChecked()]
+        classes = [index for index, (box, _) in self._classes.items() if box.isChecked()]
+        marks = [mark for mark, box in self.marks.items() if box.isChecked()]
         return RegionFilter.of(statuses or None, classes or None, marks)
 
     def set_classes(self, names: Iterable[str]) -> None:
         """Offer these predicted classes; none is ticked."""
-        for action in self._classes.values():
+        for _, action in self._classes.values():
             self._menu.removeAction(action)
             action.deleteLater()
         self._classes = {}
         for index, name in enumerate(names):
-            action = self._tick(self._menu, name)
+            box, action = self._tick(self._menu, name)
             self._menu.insertAction(self._before_marks, action)
-            self._classes[index] = action
+            self._classes[index] = (box, action)
         self._say()
 
-    def class_action(self, index: int) -> QAction:
+    def class_box(self, index: int) -> QCheckBox:
         """Return the tick of a class."""
-        return self._classes[index]
+        return self._classes[index][0]
 
     def set_min_volume(self, volume: float, voxel: float, unit: str) -> None:
         """Show the least volume of a region; `voxel` is that of one, in the same unit."""
@@ -135,12 +135,12 @@ class FilterButton(QPushButton):
     def set_filter(self, wanted: RegionFilter) -> None:
         """Tick what a filter holds; emits nothing."""
         with signals_blocked(self):
-            for status, action in self.statuses.items():
-                action.setChecked(wanted.statuses is not None and status in wanted.statuses)
-            for index, action in self._classes.items():
-                action.setChecked(wanted.classes is not None and index in wanted.classes)
-            for mark, action in self.marks.items():
-                action.setChecked(mark in wanted.marks)
+            for status, box in self.statuses.items():
+                box.setChecked(wanted.statuses is not None and status in wanted.statuses)
+            for index, (box, _) in self._classes.items():
+                box.setChecked(wanted.classes is not None and index in wanted.classes)
+            for mark, box in self.marks.items():
+                box.setChecked(mark in wanted.marks)
         self._say()
 
     def clear(self) -> None:
@@ -157,7 +157,7 @@ class FilterButton(QPushButton):
     def _say(self) -> None:
         wanted = self.filter
         parts = [status.value for status in Status if status in (wanted.statuses or ())]
-        parts += [self._classes[index].text() for index in sorted(wanted.classes or ())]
+        parts += [self.class_box(index).text() for index in sorted(wanted.classes or ())]
         parts += [text for mark, text in _SHORT.items() if mark in wanted.marks]
         self._show_all.setEnabled(bool(parts))
         short = parts[0] if len(parts) == 1 else f"{len(parts)} filters"
@@ -182,15 +182,3 @@ def _add_title(menu: QMenu, text: str) -> QAction:
     action.setDefaultWidget(label)
     menu.addAction(action)
     return line
-
-
-class _LastingMenu(QMenu):
-    """Stays open while ticks are set."""
-
-    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
-        """Set a tick without closing."""
-        action = None if event is None else self.actionAt(event.pos())
-        if action is not None and action.isCheckable() and action.isEnabled():
-            action.trigger()
-        else:
-            super().mouseReleaseEvent(event)

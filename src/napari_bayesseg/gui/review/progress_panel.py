@@ -40,15 +40,16 @@ class ProgressPanel(QWidget):
 
     def set_line(self, line: LiveLine) -> None:
         """Say what is decided, at which pace, and how long the rest takes."""
-        parts = [f"{line.decided:,} of {line.regions:,} decided"]
+        parts = []
         if line.seconds_per_decision is not None:
-            parts.append(f"{line.seconds_per_decision:.2g} s each")
+            parts.append(f"{line.seconds_per_decision:.2g} s a decision")
         if line.minutes is not None:
             parts.append(f"{duration(line.minutes)} left")
         self.text.setText(" \u00b7 ".join(parts))
         share = line.decided / line.regions if line.regions else 0.0
-        _fill(self.regions_bar, share, "of regions")
-        _fill(self.bar, line.resolved_share, "of expected error")
+        _fill(self.regions_bar, share, f"{line.decided:,} of {line.regions:,} regions")
+        resolved = line.resolved_share
+        _fill(self.bar, resolved, f"{100 * resolved:.0f} % of expected error")
 
     def set_saved(self) -> None:
         """Say that everything up to now is on the disk."""
@@ -68,10 +69,10 @@ def _bar(tooltip: str) -> QProgressBar:
     return bar
 
 
-def _fill(bar: QProgressBar, share: float, of_what: str) -> None:
+def _fill(bar: QProgressBar, share: float, text: str) -> None:
     # Qt draws a bar at once, and with it the whole window: drawn with everything else, soon.
     bar.setUpdatesEnabled(False)
-    bar.setFormat(f"{100 * share:.0f} % {of_what}")
+    bar.setFormat(text)
     bar.setValue(round(1000 * share))
     bar.setUpdatesEnabled(True)
 
