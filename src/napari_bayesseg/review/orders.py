@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,19 +129,26 @@ def _features(columns: RegionColumns, spacing: Spacing) -> NDArray[np.float64]:
     """
     sides = (columns.boxes[:, 3:] - columns.boxes[:, :3]) * np.asarray(spacing)
     fill = columns.voxel_counts / np.prod(columns.boxes[:, 3:] - columns.boxes[:, :3], axis=1)
-    classes = np.zeros((len(columns), 1 + max(max(r.classes) for r in columns.regions)))
-    for row, region in enumerate(columns.regions):
-        classes[row, list(region.classes)] = 1.0 / np.arange(1, len(region.classes) + 1)
     aspects = (
         np.log(columns.voxel_counts)[:, None],
         np.column_stack((columns.means, columns.maxima)),
-        classes,
+        _class_weights(columns),
         np.column_stack((np.log(sides[:, 0] / sides[:, 2]), np.log(sides[:, 1] / sides[:, 2]))),
         fill[:, None],
         columns.at_border[:, None].astype(np.float64),
         columns.positions * np.asarray(spacing),
     )
     return np.hstack([_standardised(aspect) for aspect in aspects])
+
+
+def _class_weights(columns: RegionColumns) -> NDArray[np.float64]:
+    lengths = np.array([len(region.classes) for region in columns.regions], np.int64)
+    held = np.fromiter(chain.from_iterable(r.classes for r in columns.regions), np.int64)
+    rows = np.repeat(np.arange(len(columns)), lengths)
+    ranks = np.arange(held.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    weights = np.zeros((len(columns), int(held.max()) + 1))
+    weights[rows, held] = 1.0 / (ranks + 1.0)
+    return weights
 
 
 def _standardised(aspect: NDArray[np.float64]) -> NDArray[np.float64]:
