@@ -35,7 +35,8 @@ class DecisionPanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(QLabel("Rejected becomes"))
         row.addWidget(self.replacement, 1)
-        self.note = NoteLine()
+        self.note = NoteLine(begin, end)
+        self.buttons["write_note"] = self.note.button
         layout = column(self)
         layout.addWidget(decisions)
         layout.addWidget(self.note)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
 from napari_bayesseg.gui.review.actions import get_action
+from napari_bayesseg.gui.review.buttons import ActionButton, Handler
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.notes import LONGEST_NOTE
 
@@ -24,12 +25,14 @@ class NoteLine(QWidget):
 
     written = Signal(object, str)
 
-    def __init__(self) -> None:
+    def __init__(self, begin: Handler, end: Handler) -> None:
         super().__init__()
         action = get_action("write_note")
+        self.button = ActionButton(action, begin, end)
+        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.edit = _Line()
         self.edit.setMaxLength(LONGEST_NOTE)
-        self.edit.setPlaceholderText(f"a note on this region ({action.key}); Enter saves it")
+        self.edit.setPlaceholderText("why; Enter saves it")
         self.edit.setToolTip(action.button_tooltip)
         self.edit.setAccessibleName(action.name)
         self.edit.entered.connect(self._on_entered)
@@ -39,7 +42,8 @@ class NoteLine(QWidget):
         self._focused_before: QWidget | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QLabel("Why"))
+        row.setSpacing(3)
+        row.addWidget(self.button)
         row.addWidget(self.edit, 1)
 
     def show_note(self, region: Region | None, text: str) -> None:
