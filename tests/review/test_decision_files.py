@@ -12,6 +12,7 @@ import pytest
 from napari_bayesseg.core.errors import FormatError, SettingsError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.review.decision_files import write_decisions
+from napari_bayesseg.review.notes import note_content
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
 from tests.review.cases import SETTINGS, runner_up, write_random_result
@@ -177,3 +178,39 @@ def test_other_files_and_folders_are_refused(review: Review, tmp_path: Path) -> 
         write_decisions(tmp_path / "d.txt", review)
     with pytest.raises(FormatError, match="can't be written"):
         write_decisions(tmp_path / "nowhere" / "d.csv", review)
+
+
+def test_places_have_corners_a_middle_and_classes(review: Review, tmp_path: Path) -> None:
+    write_decisions(tmp_path / "d.json", review)
+    write_decisions(tmp_path / "d.csv", review)
+    content = json.loads((tmp_path / "d.json").read_text())
+    _, rows = read_csv(tmp_path / "d.csv")
+    assert content["affine_voxel_to_world"] == review.result.geometry.matrix.tolist()
+    assert content["class_names"] == ["pore", "solid", "binder"]
+    spacing = np.array([2.0, 0.5, 0.5])
+    labels = review.labels()
+    for entry, row, region in zip(content["decisions"], rows, TABLE.regions[:2], strict=False):
+        inside = np.argwhere(TABLE.region_labels == region.id)
+        assert entry["voxels"] == len(inside)
+        np.testing.assert_allclose(entry["centroid_world"], inside.mean(0) * spacing)
+        corners = np.array(entry["box_world_corners"])
+        assert len(np.unique(corners, axis=0)) == 8
+        np.testing.assert_allclose(corners.min(0), (np.array(region.box.start) - 0.5) * spacing)
+        np.testing.assert_allclose(corners.max(0), (np.array(region.box.stop) - 0.5) * spacing)
+        size = np.subtract(entry["box_world_high"], entry["box_world_low"])
+        assert size.prod() == pytest.approx(region.box.size * review.result.geometry.voxel_volume)
+        assert float(row["z_box_low (micrometer)"]) == pytest.approx(corners.min(0)[0])
+        counts = np.bincount(labels[TABLE.region_labels == region.id], minlength=3)
+        assert row["reviewed_classes"].split()[0] == content["class_names"][counts.argmax()]
+
+
+def test_notes_go_with_their_place_or_alone(review: Review, tmp_path: Path) -> None:
+    for number, text in ((0, "=odd"), (8, "ask first")):
+        review.record_event("note", note_content(TABLE.regions[number], text))
+    write_decisions(tmp_path / "d.csv", review)
+    _, rows = read_csv(tmp_path / "d.csv")
+    assert rows[0]["note"] == "'=odd"
+    assert rows[1]["note"] == ""
+    assert (rows[-1]["action"], rows[-1]["note"], rows[-1]["region"]) == ("note", "ask first", "9")
+    assert rows[-1]["after"] == ""
+    assert len(rows) == 7

@@ -9,6 +9,7 @@ from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.queue import Order, RegionQueue
+from napari_bayesseg.review.region_filter import Mark, Marks
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 from tests.review.cases import table_of
@@ -139,3 +140,80 @@ def test_a_queue_never_changes() -> None:
 def test_an_unknown_region_is_refused() -> None:
     with pytest.raises(SettingsError, match="one of the 5 regions; got 6"):
         queue().at_region(6)
+
+
+def test_marks_narrow_what_is_shown() -> None:
+    regions = tuple(replace(r, touches_border=r.id in (2, 4)) for r in table().regions)
+    marks = Marks(upper=0.3, noted=frozenset({1, 2, 9}), conflicting=frozenset({5}))
+    made = RegionQueue(replace(table(), regions=regions), {1: ACCEPTED}, marks=marks)
+    assert made.with_filter(marks=[Mark.MUST_SEE]).ids == (1, 3, 4, 5)
+    assert made.with_filter(marks=[Mark.BORDER]).ids == (2, 4)
+    assert made.with_filter(marks=[Mark.BORDER, Mark.NOTE]).ids == (2,)
+    assert made.with_filter(marks=[Mark.CONFLICT]).ids == (5,)
+    assert made.with_filter([PENDING], [2], [Mark.NOTE]).ids == (2,)
+    noted = made.with_filter(marks=[Mark.NOTE])
+    assert noted.with_marks(replace(marks, noted=frozenset({3}))).ids == (3,)
+    assert noted.next().id == 2
+
+
+@pytest.mark.parametrize("order", Order)
+def test_no_decision_moves_another_region(order: Order) -> None:
+    made = queue(current_id=2).with_order(order)
+    before = made.ids
+    for region_id in before:
+        made = made.with_changes({region_id: ACCEPTED}).at_region(region_id)
+        assert made.ids == before
+    assert made.with_order(order).ids is not before
+
+
+def test_a_path_is_planned_anew_only_when_it_is_chosen_again() -> None:
+    made = queue(current_id=5).with_order(Order.PATH)
+    assert made.ids[0] == 5
+    moved = made.with_changes({5: REJECTED}).at_region(1)
+    assert moved.ids == made.ids
+    again = moved.with_order(Order.PATH)
+    assert (again.ids[0], again.ids[-1]) == (1, 5)
+
+
+def test_thousands_are_walked_as_a_list_would_be() -> None:
+    """Against a queue of plain lists, through decisions, moves and filters at random."""
+    rng = np.random.default_rng(0)
+    regions = tuple(
+        replace(table().regions[0], id=int(n), expected_error_volume=float(rng.random()))
+        for n in rng.permutation(900)[:300] + 1
+    )
+    made = RegionQueue(replace(table(), regions=regions), {})
+    order = sorted(regions, key=lambda r: (-r.expected_error_volume, r.id))
+    statuses: dict[int, Status] = {}
+    shown: list[Status] | None = None
+    for _ in range(400):
+        region = order[rng.integers(300)]
+        statuses[region.id] = list(Status)[rng.integers(5)]
+        made = made.with_changes({region.id: statuses[region.id]}).at_region(region.id)
+        if rng.random() < 0.05:
+            shown = None if rng.random() < 0.5 else [PENDING, DEFERRED]
+            made = made.with_filter(shown)
+        place = order.index(region)
+        ring = order[place + 1 :] + order[:place]
+        ring = [r for r in ring if shown is None or statuses.get(r.id, PENDING) in shown]
+        pending = [r for r in ring if statuses.get(r.id, PENDING) is PENDING]
+        assert made.next().id == pending[0].id
+        assert made.next(undecided_only=False).id == ring[0].id
+        assert made.previous().id == ring[-1].id
+        decided = [r for r in regions if statuses.get(r.id, PENDING).is_decided]
+        assert made.remaining == 300 - len(decided)
+        total = sum(r.expected_error_volume for r in regions)
+        share = sum(r.expected_error_volume for r in decided) / total
+        assert made.resolved_share == pytest.approx(share)
+    assert made.changed_since(made) == ()
+    changed = made.with_changes({order[3].id: EDITED, order[1].id: EDITED, 99999: EDITED})
+    differ = [r.id for r in (order[1], order[3]) if statuses.get(r.id) is not EDITED]
+    assert changed.changed_since(made) == tuple(sorted(differ))
+
+
+def test_what_stays_is_not_computed_again() -> None:
+    made = queue(current_id=1)
+    ids, columns = made.ids, made.columns
+    later = made.with_changes({1: ACCEPTED}).at_region(3).with_statuses({3: REJECTED})
+    assert later.ids is ids
+    assert later.columns is columns

@@ -85,6 +85,11 @@ def edit() -> None:
     run_action("edit")
 
 
+def write_note() -> None:
+    """Run the action of this name."""
+    run_action("write_note")
+
+
 def undo() -> None:
     """Run the action of this name."""
     run_action("undo")
@@ -123,6 +128,11 @@ def save_mask() -> None:
 def save_decisions() -> None:
     """Run the action of this name."""
     run_action("save_decisions")
+
+
+def save_crops() -> None:
+    """Run the action of this name."""
+    run_action("save_crops")
 
 
 def begin_from_mask() -> None:

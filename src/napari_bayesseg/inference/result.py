@@ -258,11 +258,26 @@ class Result:
             raise SettingsError(f"roi {box} must be a box inside the scan of {shape} voxels")
         if self._posterior is None:
             self._posterior = reopen_posterior(self.record)
+        return draw_probabilities(
+            self._posterior, self.open_scan(), self.plan, t, box, self.settings
+        )
+
+    def open_scan(self) -> NormalisedScan | None:
+        """Open the scan again, lazily; it is read once to check that it is the same.
+
+        Returns
+        -------
+        NormalisedScan or None
+            None where the result was made from probabilities.
+
+        Raises
+        ------
+        StoreError
+            If it is gone or has changed since.
+        """
         if self._normalised is None:
             self._normalised = reopen_scan(self.record, self._scan)
-        return draw_probabilities(
-            self._posterior, self._normalised, self.plan, t, box, self.settings
-        )
+        return self._normalised
 
     def __repr__(self) -> str:
         done, total = len(self._store.ledger.rows()), len(self.plan.blocks())

@@ -21,6 +21,7 @@ __all__ = [
     "check_room",
     "check_writable",
     "existing_folder",
+    "flush_folder",
     "replace_atomically",
     "write_bytes_atomically",
 ]

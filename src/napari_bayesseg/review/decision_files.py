@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 
 from napari_bayesseg.core.errors import FormatError, SettingsError
-from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.io.atomic import replace_atomically
 from napari_bayesseg.io.provenance import making
 from napari_bayesseg.io.tables import write_csv
 from napari_bayesseg.review.journal_rows import Row
+from napari_bayesseg.review.notes import Note, notes_in_force
 from napari_bayesseg.review.operations import Operation, RegionDecision
 from napari_bayesseg.review.review_view import ReviewView
 from napari_bayesseg.review.stored_arrays import labels_sha256
+from napari_bayesseg.review.voxel_places import box_in_world, holds, where, world
+from napari_bayesseg.review.voxels import Labels, VoxelSet
 
 __all__ = ["write_decisions"]
 
@@ -27,7 +30,9 @@ __all__ = ["write_decisions"]
 def write_decisions(path: Path, review: ReviewView) -> None:
     """Write the decisions in force, one entry a decided place, atomically.
 
-    A stroke outside every region is a place too. Both files name the run and the hash of the
+    A stroke outside every region is a place too, and so is one with a note alone. Places are in
+    voxels and in the world: the maximum, the centroid, and the box, whose eight corners JSON holds
+    along with the affine. Both files name the run and the hash of the
     reviewed labels (their bytes in C order, little-endian); JSON holds the whole provenance.
 
     Parameters
@@ -46,32 +51,51 @@ def write_decisions(path: Path, review: ReviewView) -> None:
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".json"):
         raise SettingsError(f"{path.name}: decisions are written to *.csv or *.json; rename it")
-    sha256 = labels_sha256(review.labels())
+    geometry, names = review.result.geometry, review.result.class_names
+    labels = review.labels()
+    sha256 = labels_sha256(labels)
     if suffix == ".json":
         content = {
             "run": review.result.record,
             "mask_sha256": sha256,
             "journal": {"rows": review.sequence, "sha256_of_last_row": review.journal_head},
             "began_from": "starting mask" if review.has_start else "predicted labels",
-            "unit": review.result.geometry.unit,
+            "unit": geometry.unit,
+            "class_names": list(names),
+            "affine_voxel_to_world": geometry.matrix.tolist(),
             "written": making(),
             "events": [_event(row) for row in review.events],
         }
-        _write_json(path, content, _placed(review))
+        _write_json(path, content, _placed(review, labels))
         return
     comments = {
         "run": str(review.result.record["run_id"]),
         "mask sha256": sha256,
         "journal": f"{review.sequence} rows, the last with sha256 {review.journal_head}",
     }
-    write_csv(path, _columns(review.result.geometry.unit), map(_row, _placed(review)), comments)
+    write_csv(path, _columns(geometry.unit), map(_row, _placed(review, labels)), comments)
 
 
-def _placed(review: ReviewView) -> Iterator[dict[str, Any]]:
+def _placed(review: ReviewView, labels: Labels) -> Iterator[dict[str, Any]]:
     """Yield an entry for each place; one operation is in memory at a time."""
+    geometry, names = review.result.geometry, review.result.class_names
+    notes = notes_in_force(review.events)
+    alone = {note.sequence: note for note in notes}
     for operation in review.history.applied:
-        for entry in _entries(operation):
-            yield {**entry, "position_world": _world(review, entry["position_voxels"])}
+        for entry, voxels in _entries(operation):
+            mine = [note for note in notes if holds(voxels, note.position)]
+            texts = (entry["note"], *(note.text for note in mine))
+            yield {
+                **entry,
+                **where(voxels, geometry, labels, names),
+                "note": " \u00b7 ".join(dict.fromkeys(filter(None, texts))),
+                "position_world": world(geometry, entry["position_voxels"]),
+            }
+            for note in mine:
+                alone.pop(note.sequence, None)
+    for note in alone.values():
+        entry = _note_alone(note, geometry)
+        yield {**entry, "position_world": world(geometry, entry["position_voxels"])}
 
 
 def _event(row: Row) -> dict[str, Any]:
@@ -107,8 +131,26 @@ def _write_json(path: Path, content: dict[str, Any], entries: Iterable[dict[str,
         write("\n  ]\n}\n")
 
 
-def _entries(operation: Operation) -> Iterator[dict[str, Any]]:
-    """Yield an entry for each place of an operation."""
+def _note_alone(note: Note, geometry: Geometry) -> dict[str, Any]:
+    """Return an entry for a note on a place that nothing was decided about."""
+    return {
+        "sequence": note.sequence,
+        "time_utc": note.time_utc,
+        "user": note.user,
+        "action": "note",
+        "settings": None,
+        "replacement": None,
+        "note": note.text,
+        "region": note.region_id,
+        "box": str(note.box),
+        "position_voxels": note.position,
+        "voxels_changed": 0,
+        **box_in_world(note.box, geometry),
+    }
+
+
+def _entries(operation: Operation) -> Iterator[tuple[dict[str, Any], VoxelSet]]:
+    """Yield an entry for each place of an operation, and the place's voxels."""
     changed = _Changed(operation)
     settings = operation.settings
     shared = {
@@ -121,15 +163,17 @@ def _entries(operation: Operation) -> Iterator[dict[str, Any]]:
         "note": operation.note,
     }
     for decision in operation.decisions:
-        yield {**shared, **_place(decision), "voxels_changed": changed.inside(decision)}
+        place = {**shared, **_place(decision), "voxels_changed": changed.inside(decision)}
+        yield place, decision.voxels
     if not operation.decisions and operation.change is not None:
-        yield {
+        place = {
             **shared,
             "region": None,
             "box": str(operation.change.box),
             "position_voxels": operation.position,
             "voxels_changed": changed.total,
         }
+        yield place, operation.change.voxels
 
 
 def _place(decision: RegionDecision) -> dict[str, Any]:
@@ -166,11 +210,6 @@ class _Changed:
         return int((mine & self._differs[common.relative_to(self._box.start).slices]).sum())
 
 
-def _world(review: ReviewView, position: Index3) -> list[float]:
-    place: list[float] = (review.result.geometry.matrix @ [*position, 1.0])[:3].tolist()
-    return place
-
-
 def _columns(unit: str) -> tuple[str, ...]:
     return (
         *("sequence", "time_utc", "user", "action", "region", "box_z_y_x"),
@@ -179,6 +218,9 @@ def _columns(unit: str) -> tuple[str, ...]:
         *(f"volume_{unit}^3", f"expected_error_volume_{unit}^3", "maximum"),
         *("measure", "lower_threshold", "upper_threshold"),
         *("before", "after", "replacement", "voxels_changed", "note"),
+        *(f"{axis}_centroid ({unit})" for axis in "zyx"),
+        *(f"{axis}_box_{end} ({unit})" for end in ("low", "high") for axis in "zyx"),
+        "reviewed_classes",
     )
 
 
@@ -199,4 +241,8 @@ def _row(entry: dict[str, Any]) -> tuple[object, ...]:
         str(entry["replacement"] or ""),
         entry["voxels_changed"],
         entry["note"].encode("utf-8", "backslashreplace").decode(),
+        *(entry.get("centroid_world") or ("", "", "")),
+        *entry["box_world_low"],
+        *entry["box_world_high"],
+        " ".join(entry.get("reviewed_classes", ())),
     )

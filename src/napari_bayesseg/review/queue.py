@@ -1,36 +1,32 @@
-"""In which order regions are looked at, and which comes next."""
+"""The regions in an order: which are shown, which was decided, and which comes next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.orders import Order, rank_regions
+from napari_bayesseg.review.region_columns import RegionColumns, Statuses
+from napari_bayesseg.review.region_filter import Mark, Marks, RegionFilter
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 
 __all__ = ["Order", "RegionQueue"]
 
 
-class Order(StrEnum):
-    """What comes first: the most expected error, the largest, or the lowest slice."""
-
-    EXPECTED_ERROR = "expected error"
-    SIZE = "size"
-    POSITION = "position"
-
-
 @dataclass(frozen=True, eq=False)
 class RegionQueue:
     """The regions of a table in an order, with what was decided and where the person is.
 
-    A queue never changes: what would change it returns another one.
+    A queue never changes: what would change it returns another one, which shares whatever stays.
+    The order stays as long as nobody chooses one: a decision moves no region.
 
     Attributes
     ----------
@@ -38,44 +34,81 @@ class RegionQueue:
     statuses : mapping of int to Status
         By region id; a region that is left out is pending.
     order : Order
-    shown_statuses : frozenset of Status or None
-        Only regions with one of these are in the queue; None: all.
-    shown_classes : frozenset of int or None
-        Only regions that hold a voxel of one of these predicted classes; None: all.
+    filter : RegionFilter
+        Which regions are shown.
     current_id : int or None
         Region that the person is at; it may have left the queue by its new status.
+    spacing : (z, y, x)
+        Distance between voxel centres, for orders that depend on distances.
+    marks : Marks
+        What filters need to know besides the table.
     """
 
     table: RegionTable
     statuses: Mapping[int, Status]
     order: Order = Order.EXPECTED_ERROR
-    shown_statuses: frozenset[Status] | None = None
-    shown_classes: frozenset[int] | None = None
+    filter: RegionFilter = field(default_factory=RegionFilter)
     current_id: int | None = None
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    marks: Marks = field(default_factory=Marks)
+    columns: RegionColumns = field(default=None, repr=False)  # type: ignore[assignment]
+    _ranking: NDArray[np.int64] = field(default=None, repr=False)  # type: ignore[arg-type]
+    _shown: NDArray[np.bool_] | None = field(default=None, repr=False)
 
-    @cached_property
-    def _sorted(self) -> tuple[Region, ...]:
-        """All regions in order; ids rise with falling expected error and settle ties."""
-        regions = self.table.regions
-        if self.order is Order.SIZE:
-            return tuple(sorted(regions, key=lambda region: (-region.voxel_count, region.id)))
-        if self.order is Order.POSITION:
-            return tuple(sorted(regions, key=lambda region: (region.position, region.id)))
-        return regions
+    def __post_init__(self) -> None:
+        if self.columns is None:
+            object.__setattr__(self, "columns", RegionColumns(self.table.regions))
+        object.__setattr__(self, "statuses", Statuses.of(self.columns, self.statuses))
+        if self._ranking is None:
+            object.__setattr__(self, "_ranking", self._ranked(self.order))
 
-    @cached_property
-    def _by_id(self) -> dict[int, Region]:
-        return {region.id: region for region in self.table.regions}
-
-    @cached_property
-    def _places(self) -> dict[int, int]:
-        return {region.id: place for place, region in enumerate(self._sorted)}
-
-    def _is_shown(self, region: Region) -> bool:
-        shown = self.shown_statuses is None or self.status(region.id) in self.shown_statuses
-        return shown and (
-            self.shown_classes is None or not self.shown_classes.isdisjoint(region.classes)
+    def _ranked(self, order: Order) -> NDArray[np.int64]:
+        current = self.current
+        return rank_regions(
+            self.columns,
+            order,
+            spacing=self.spacing,
+            start=None if current is None else current.position,
+            later=self._are(Status.ACCEPTED, Status.REJECTED, Status.EDITED),
         )
+
+    def _are(self, *statuses: Status) -> NDArray[np.bool_]:
+        return Statuses.of(self.columns, self.statuses).are(*statuses)
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Place in the order, by row."""
+        places = np.empty(self._ranking.size, np.int64)
+        places[self._ranking] = np.arange(self._ranking.size)
+        return places
+
+    @cached_property
+    def _is_shown(self) -> NDArray[np.bool_]:
+        """By row."""
+        columns, wanted = self.columns, self.filter
+        shown = self._unchanging
+        if wanted.statuses is not None:
+            shown = shown & self._are(*wanted.statuses)
+        if Mark.MUST_SEE in wanted.marks:
+            shown = shown & (columns.maxima >= self.marks.upper)
+        if Mark.NOTE in wanted.marks:
+            shown = shown & columns.among(self.marks.noted)
+        if Mark.CONFLICT in wanted.marks:
+            shown = shown & columns.among(self.marks.conflicting)
+        return shown
+
+    @property
+    def _unchanging(self) -> NDArray[np.bool_]:
+        """What the table alone says of what is shown, by row; kept from decision to decision."""
+        if self._shown is None:
+            shown = np.ones(len(self.columns), np.bool_)
+            if self.filter.classes is not None:
+                shown &= self.columns.holding(self.filter.classes)
+            if Mark.BORDER in self.filter.marks:
+                shown &= self.columns.at_border
+            object.__setattr__(self, "_shown", shown)
+            return shown
+        return self._shown
 
     def status(self, region_id: int) -> Status:
         """Return what was decided about a region."""
@@ -90,16 +123,16 @@ class RegionQueue:
             If there is none.
         """
         try:
-            return self._by_id[region_id]
+            return self.table.regions[self.columns.rows[region_id]]
         except KeyError:
             raise SettingsError(
-                f"region must be one of the {len(self._by_id)} regions; got {region_id}"
+                f"region must be one of the {len(self.columns)} regions; got {region_id}"
             ) from None
 
     @cached_property
     def ids(self) -> tuple[int, ...]:
         """Ids of the regions shown, in order."""
-        return tuple(region.id for region in self._sorted if self._is_shown(region))
+        return tuple(self.columns.ids[self._ranking[self._is_shown[self._ranking]]].tolist())
 
     @property
     def current(self) -> Region | None:
@@ -126,25 +159,31 @@ class RegionQueue:
         return self._step(-1, undecided_only)
 
     def _step(self, direction: int, undecided_only: bool) -> Region | None:
-        shown = set(self.ids)
-        regions = self._sorted
-        if self.current_id in self._places:
-            start = self._places[self.current_id]
-        else:
-            start = -1 if direction > 0 else 0
-        places = ((start + direction * step) % len(regions) for step in range(1, len(regions) + 1))
-        others = [
-            regions[place]
-            for place in places
-            if regions[place].id in shown and regions[place].id != self.current_id
-        ]
+        start = -1 if direction > 0 else len(self.columns)
+        others = self._is_shown
+        if self.current_id is not None:
+            row = self.columns.rows[self.current_id]
+            start = int(self._places[row])
+            others = others.copy()
+            others[row] = False
         if not undecided_only:
-            return next(iter(others), None)
+            return self._first(others, start, direction)
         for wanted in (Status.PENDING, Status.DEFERRED):
-            for region in others:
-                if self.status(region.id) is wanted:
-                    return region
+            found = self._first(others & self._are(wanted), start, direction)
+            if found is not None:
+                return found
         return None
+
+    def _first(self, wanted: NDArray[np.bool_], start: int, direction: int) -> Region | None:
+        """Return the wanted region after a place, or before it, going round."""
+        places = np.flatnonzero(wanted[self._ranking])
+        if not places.size:
+            return None
+        if direction > 0:
+            step = int(np.searchsorted(places, start, side="right")) % places.size
+        else:
+            step = int(np.searchsorted(places, start, side="left")) - 1
+        return self.table.regions[int(self._ranking[places[step]])]
 
     def at(self, position: Index3) -> Region | None:
         """Return the region that holds a voxel, or else the one whose maximum is nearest to it.
@@ -159,37 +198,48 @@ class RegionQueue:
             return self.region(found)
         if not self.table.regions:
             return None
-        offsets = np.array([region.position for region in self.table.regions]) - position
+        offsets = self.columns.positions - position
         return self.table.regions[int((offsets**2).sum(axis=1).argmin())]
 
     def below(self, upper: float) -> tuple[Region, ...]:
         """Return the pending regions whose maximum is below a threshold: no look is needed."""
-        return tuple(region for region in self._pending() if region.maximum < upper)
+        return self._ordered(self._are(Status.PENDING) & (self.columns.maxima < upper))
 
     def above(self, upper: float) -> tuple[Region, ...]:
         """Return the pending regions whose maximum reaches a threshold: they must be seen."""
-        return tuple(region for region in self._pending() if region.maximum >= upper)
+        return self._ordered(self._are(Status.PENDING) & (self.columns.maxima >= upper))
 
-    def _pending(self) -> list[Region]:
-        return [r for r in self._sorted if self.status(r.id) is Status.PENDING]
+    def _ordered(self, wanted: NDArray[np.bool_]) -> tuple[Region, ...]:
+        rows = self._ranking[wanted[self._ranking]].tolist()
+        return tuple(self.table.regions[row] for row in rows)
+
+    @cached_property
+    def _is_decided(self) -> NDArray[np.bool_]:
+        return self._are(*(status for status in Status if status.is_decided))
 
     @cached_property
     def remaining(self) -> int:
         """Number of regions of the table that are not decided, deferred ones included."""
-        return sum(not self.status(region.id).is_decided for region in self.table.regions)
+        return len(self.columns) - int(np.count_nonzero(self._is_decided))
 
     @cached_property
     def resolved_share(self) -> float:
         """Share of the regions' expected error that lies in decided ones, from 0 to 1."""
-        total = sum(region.expected_error_volume for region in self.table.regions)
-        decided = sum(
-            region.expected_error_volume
-            for region in self.table.regions
-            if self.status(region.id).is_decided
-        )
+        errors = self.columns.errors
+        total = float(errors.sum())
         if total > 0:
-            return decided / total
+            return float(errors[self._is_decided].sum()) / total
         return 0.0 if self.remaining else 1.0
+
+    def pending_maxima(self) -> NDArray[np.float64]:
+        """Return the maxima of the regions without a decision, rising."""
+        rising = self.columns.by_maximum
+        return self.columns.maxima[rising[self._are(Status.PENDING)[rising]]]
+
+    def changed_since(self, former: RegionQueue) -> tuple[int, ...]:
+        """Return the ids, rising, whose status was another one in a queue of the same table."""
+        mine = Statuses.of(self.columns, self.statuses)
+        return mine.differing(Statuses.of(self.columns, former.statuses))
 
     def at_region(self, region_id: int | None) -> RegionQueue:
         """Return the queue with another current region.
@@ -201,22 +251,46 @@ class RegionQueue:
         """
         if region_id is not None:
             self.region(region_id)
-        return replace(self, current_id=region_id)
+        return self._keep(replace(self, current_id=region_id), "ids", "_is_shown", "_is_decided")
 
     def with_statuses(self, statuses: Mapping[int, Status]) -> RegionQueue:
-        """Return the queue after a decision."""
-        return replace(self, statuses=dict(statuses))
+        """Return the queue after decisions about all regions; one that is left out is pending."""
+        fresh = statuses if isinstance(statuses, Statuses) else dict(statuses)
+        return self._after(Statuses.of(self.columns, fresh))
+
+    def with_changes(self, changes: Mapping[int, Status]) -> RegionQueue:
+        """Return the queue after decisions about some regions; the others stay what they are."""
+        return self._after(Statuses.of(self.columns, self.statuses).changed(changes))
+
+    def _after(self, statuses: Statuses) -> RegionQueue:
+        queue = replace(self, statuses=statuses)
+        if self.filter.statuses is None:
+            return self._keep(queue, "ids", "_is_shown")
+        return self._keep(queue)
 
     def with_order(self, order: Order) -> RegionQueue:
-        """Return the queue in another order."""
-        return replace(self, order=order)
+        """Return the queue in an order; a path is planned anew, from the current region on."""
+        return replace(self, order=order, _ranking=self._ranked(order))
 
     def with_filter(
-        self, statuses: Iterable[Status] | None = None, classes: Iterable[int] | None = None
+        self,
+        statuses: Iterable[Status] | None = None,
+        classes: Iterable[int] | None = None,
+        marks: Iterable[Mark] = (),
     ) -> RegionQueue:
         """Return the queue with only some statuses and classes shown; None shows all."""
-        return replace(
-            self,
-            shown_statuses=None if statuses is None else frozenset(statuses),
-            shown_classes=None if classes is None else frozenset(classes),
-        )
+        wanted = RegionFilter.of(statuses, classes, marks)
+        return self._keep(replace(self, filter=wanted, _shown=None), "_is_decided")
+
+    def with_marks(self, marks: Marks) -> RegionQueue:
+        """Return the queue with something else known about its regions."""
+        unfiltered = () if self.filter.marks else ("ids", "_is_shown")
+        return self._keep(replace(self, marks=marks), "_is_decided", *unfiltered)
+
+    def _keep(self, queue: RegionQueue, *names: str) -> RegionQueue:
+        """Hand over what was computed and holds for another queue in the same order, too."""
+        known = vars(self)
+        for name in ("_places", *names):
+            if name in known:
+                vars(queue)[name] = known[name]
+        return queue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import BayesSegWarning, FormatError, StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.journal_head import JournalHead
 from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import OpenedReview
@@ -105,10 +107,14 @@ class ReviewView:
         """Where the person was at the last step."""
         return self._record.position
 
-    def statuses(self, table: RegionTable) -> dict[int, Status]:
-        """Return what was decided about every region of a table, by its id."""
+    def statuses(
+        self, table: RegionTable, regions: Sequence[Region] | None = None
+    ) -> dict[int, Status]:
+        """Return what was decided about every region of a table, or about some, by their ids."""
         with self._lock:
-            return self.history.statuses(table.region_labels, table.regions)
+            return self.history.statuses(
+                table.region_labels, table.regions if regions is None else regions
+            )
 
     def protected(self, box: Roi) -> NDArray[np.bool_]:
         """Return which voxels of a box are accepted: strokes should leave them alone."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.desk_crops import DeskCrops
 from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
 from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
 from napari_bayesseg.session.desk_journal import DeskJournal
@@ -42,7 +43,9 @@ class ReviewDesk(DecisionDesk):
         self._background = background
         self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
         self._files: list[JobSlot] = []
+        self.crops = DeskCrops(self, background, self._busy_may_have_changed)
         self._wanted_measure: str | None = None
+        self._wanted_settings = self.settings
         self._remembered = {self.settings.measure: self.settings}
         self._numbers: tuple[object, QueueNumbers, float | None] | None = None
         self._was_busy = False
@@ -51,10 +54,12 @@ class ReviewDesk(DecisionDesk):
     @property
     def is_busy(self) -> bool:
         """Whether regions are being found, or a file written."""
-        return self._finding.is_running or any(job.is_running for job in self._files)
+        files = any(job.is_running for job in self._files)
+        return self._finding.is_running or self.crops.is_running or files
 
     def close(self) -> None:
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
+        self.crops.close()
         for job in (self._finding, *self._files):
             job.close()
         self.journal.close()
@@ -73,19 +78,30 @@ class ReviewDesk(DecisionDesk):
 
     def release(self, lower: float, upper: float) -> None:
         """Find the regions at two thresholds, in the background; the newest ones count."""
+        self._find_with(lower=lower, upper=upper)
+
+    def set_min_volume(self, volume: float | None) -> None:
+        """Leave regions smaller than this out, in cubic units of the scan, as `release` does."""
+        self._find_with(min_volume=volume)
+
+    def _find_with(self, **changes: float | None) -> None:
         if self._wanted_measure is not None:
             return  # these are thresholds of the measure that is about to be replaced
         try:
-            settings = replace(self.settings, lower=lower, upper=upper).checked()
+            # Whoever moves a handle while regions are being found means those settings.
+            wanted = self._wanted_settings if self._finding.is_running else self.settings
+            settings = replace(wanted, **changes).checked()  # type: ignore[arg-type]
         except SettingsError as error:
             self.failed.emit(str(error))
             return
-        if lower == self.settings.lower:
+        self._wanted_settings = settings
+        if replace(settings, upper=self.settings.upper) == self.settings:
             # The same regions; only which of them must be looked at may differ.
             self._finding.cancel()
             self._keep_settings(settings)
             self._found = replace(self._found, settings=settings)
-            self.thresholds_changed.emit(lower, upper)
+            self.thresholds_changed.emit(settings.lower, settings.upper)
+            self.refresh_marks()
             return
         source, names = self.source, self.review.names
         self._finding.start(lambda _: find(source, settings, names), self._take, self._not_found)

@@ -80,10 +80,9 @@ class DecisionDesk(DeskState):
 
     def _decide(self, regions: Sequence[Region], status: Status) -> None:
         if self.read_only:
-            self._refuse()
+            self.refuse()
             return
-        decided = {**self.statuses, **{region.id: status for region in regions}}
-        queue = self.queue.with_statuses(decided)
+        queue = self.queue.with_changes({region.id: status for region in regions})
         leaves = status is not Status.PENDING and self.queue.current_id in {r.id for r in regions}
         current = (queue.next() if leaves else None) or self.current
         try:
@@ -93,6 +92,7 @@ class DecisionDesk(DeskState):
                 status,
                 settings=self.settings,
                 replacement=self.replacement,
+                note=self.notes.text(regions[0].id) if len(regions) == 1 else "",
                 next_position=None if current is None else current.position,
             )
         except BayesSegError as error:
@@ -118,7 +118,7 @@ class DecisionDesk(DeskState):
 
     def _go_back(self, step: Callable[[], Operation | None], if_none: str) -> None:
         if self.read_only:
-            self._refuse()
+            self.refuse()
             return
         try:
             operation = step()
@@ -129,7 +129,8 @@ class DecisionDesk(DeskState):
             self.notice.emit(if_none)
             return
         self.saved.emit(self.review.sequence)
-        self._set_statuses(self.review.statuses(self.table))
+        concerned = self.queue.columns.meeting(operation.boxes)
+        self._change_statuses(self.review.statuses(self.table, concerned))
         self._tell_mask(operation)
         region = None if operation.position is None else self.queue.at(operation.position)
         if region is not None:
@@ -152,7 +153,7 @@ class DecisionDesk(DeskState):
             in accepted regions, and all where nothing may or can be saved.
         """
         if self.read_only:
-            self._refuse()
+            self.refuse()
             return self._split(indices, old, new, _NOWHERE).refused
         whole = Roi.whole(self.result.spec.shape)
         stroke = self._split(indices, old, new, self.edit_box or whole)
@@ -186,5 +187,4 @@ class DecisionDesk(DeskState):
     def _saved(self, operation: Operation) -> None:
         """Tell what an operation on these regions has changed."""
         self.saved.emit(operation.sequence)
-        after = {decision.region_id: decision.after for decision in operation.decisions}
-        self._set_statuses({**self.statuses, **after})
+        self._change_statuses({made.region_id: made.after for made in operation.decisions})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_bayesseg.numerics.threshold_curve import ThresholdCurve
 from napari_bayesseg.review.queue import RegionQueue
-from napari_bayesseg.review.status import Status
 
 __all__ = [
     "DEFAULT_SECONDS_PER_DECISION",
@@ -15,6 +16,7 @@ __all__ = [
     "LiveLine",
     "QueueNumbers",
     "cubic_symbol",
+    "duration",
     "unit_symbol",
 ]
 
@@ -50,7 +52,8 @@ def _count(count: int) -> str:
     return f"{count:,} region{'' if count == 1 else 's'}"
 
 
-def _duration(minutes: float) -> str:
+def duration(minutes: float) -> str:
+    """Return a time in words, as exact as a guess can be."""
     if minutes < 1:
         return "less than 1 min"
     return f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.1f} h"
@@ -80,6 +83,8 @@ class LiveLine:
         Of the expected error of all regions, that of the decided ones, from 0 to 1.
     is_settled : bool
         False while a handle moves: the regions are then guessed from the last ones found.
+    seconds_per_decision : float or None
+        This person's pace; None before there is one.
     """
 
     regions: int
@@ -92,6 +97,7 @@ class LiveLine:
     decided: int
     resolved_share: float
     is_settled: bool = True
+    seconds_per_decision: float | None = None
 
     def __str__(self) -> str:
         about = "" if self.is_settled else "about "
@@ -105,7 +111,7 @@ class LiveLine:
             f"({_number(unseen)} {cubic_symbol(self.unit)})",
         ]
         if self.minutes is not None:
-            parts.append(_duration(self.minutes))
+            parts.append(duration(self.minutes))
         if self.decided:
             parts.append(f"{self.decided:,} decided, {100 * self.resolved_share:.0f} % resolved")
         return " · ".join(parts)
@@ -119,7 +125,7 @@ class QueueNumbers:
     ----------
     threshold : float
         Above which the regions were found.
-    maxima, pending_maxima : tuple of float
+    maxima, pending_maxima : (n,) and (p,) float
         Of all regions and of those without a decision; rising, in the measure's unit.
     decided : int
     resolved_share : float
@@ -127,8 +133,8 @@ class QueueNumbers:
     """
 
     threshold: float
-    maxima: tuple[float, ...]
-    pending_maxima: tuple[float, ...]
+    maxima: NDArray[np.float64]
+    pending_maxima: NDArray[np.float64]
     decided: int
     resolved_share: float
     unit: str
@@ -136,13 +142,11 @@ class QueueNumbers:
     @classmethod
     def of(cls, queue: RegionQueue) -> QueueNumbers:
         """Gather the numbers of a queue."""
-        regions = sorted((region.maximum, region.id) for region in queue.table.regions)
-        statuses = {region.id: queue.status(region.id) for region in queue.table.regions}
         return cls(
             queue.table.threshold,
-            tuple(maximum for maximum, _ in regions),
-            tuple(maximum for maximum, key in regions if statuses[key] is Status.PENDING),
-            sum(status.is_decided for status in statuses.values()),
+            queue.columns.maxima[queue.columns.by_maximum],
+            queue.pending_maxima(),
+            len(queue.columns) - queue.remaining,
             queue.resolved_share,
             queue.table.unit,
         )
@@ -156,10 +160,11 @@ class QueueNumbers:
         whose maximum is still above it, further down at least those that there are.
         """
         settled = lower == self.threshold
-        gone = 0 if settled else bisect_right(self.maxima, lower)
+        gone = 0 if settled else int(np.searchsorted(self.maxima, lower, side="right"))
         pending = len(self.pending_maxima)
-        pending -= 0 if settled else bisect_right(self.pending_maxima, lower)
-        must_see = len(self.pending_maxima) - bisect_left(self.pending_maxima, upper)
+        if not settled:
+            pending -= int(np.searchsorted(self.pending_maxima, lower, side="right"))
+        must_see = len(self.pending_maxima) - int(np.searchsorted(self.pending_maxima, upper))
         pace = seconds_per_decision or DEFAULT_SECONDS_PER_DECISION
         return LiveLine(
             regions=len(self.maxima) - gone,
@@ -172,6 +177,7 @@ class QueueNumbers:
             decided=self.decided,
             resolved_share=self.resolved_share,
             is_settled=settled,
+            seconds_per_decision=seconds_per_decision,
         )
 
 

@@ -10,12 +10,15 @@ from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.notes import regions_of
 from napari_bayesseg.review.queue import Order, RegionQueue
+from napari_bayesseg.review.region_filter import Mark, Marks
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_source import RegionSource
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
+from napari_bayesseg.session.desk_notes import DeskNotes
 from napari_bayesseg.session.desk_regions import Found, Opened
 
 __all__ = ["EDIT_MARGIN", "DeskState"]
@@ -46,8 +49,15 @@ class DeskState:
         self.replacement = Replacement.RUNNER_UP
         self._found = opened.found
         self._editing = False
+        self.notes = DeskNotes(self)
         table = opened.found.table
-        queue = RegionQueue(table, self.review.statuses(table))
+        self.notes.match(table)
+        queue = RegionQueue(
+            table,
+            self.review.statuses(table),
+            spacing=self.result.geometry.spacing,
+            marks=self._marks(table),
+        )
         self._queue = queue.at_region(_id(self._place(queue, self.review.position)))
 
     @property
@@ -93,7 +103,7 @@ class DeskState:
     @editing.setter
     def editing(self, wanted: bool) -> None:
         if wanted and self.read_only:
-            self._refuse()
+            self.refuse()
         elif wanted and self.current is None:
             self.notice.emit("there is no region to edit")
         elif wanted != self._editing:
@@ -131,15 +141,21 @@ class DeskState:
         self._go(self._queue.region(region_id))
 
     def set_order(self, order: Order) -> None:
-        """Look at the regions in another order; the current one stays."""
+        """Look at the regions in an order; the current one stays.
+
+        It stays until another one is set. Setting a path again plans it from here.
+        """
         self._queue = self._queue.with_order(order)
         self.queue_changed.emit(self._queue)
 
     def set_filter(
-        self, statuses: Iterable[Status] | None = None, classes: Iterable[int] | None = None
+        self,
+        statuses: Iterable[Status] | None = None,
+        classes: Iterable[int] | None = None,
+        marks: Iterable[Mark] = (),
     ) -> None:
-        """Leave out regions with other statuses or classes; None shows all."""
-        self._queue = self._queue.with_filter(statuses, classes)
+        """Leave out regions with other statuses or classes, or without a mark; None shows all."""
+        self._queue = self._queue.with_filter(statuses, classes, marks)
         self.queue_changed.emit(self._queue)
 
     def _step(self, region: Region | None, if_none: str) -> Region | None:
@@ -165,10 +181,24 @@ class DeskState:
         self.editing = False
         self.current_changed.emit(region)
 
-    def _set_statuses(self, statuses: Mapping[int, Status]) -> None:
-        old, self._queue = self._queue, self._queue.with_statuses(statuses)
-        keys = {*old.statuses, *statuses}
-        changed = tuple(sorted(key for key in keys if old.status(key) != self._queue.status(key)))
+    def refresh_marks(self) -> None:
+        """Take over which regions must be looked at, have a note or are in conflict."""
+        shown = self._queue.ids
+        self._queue = self._queue.with_marks(self._marks(self.table))
+        if self._queue.ids != shown:
+            self.queue_changed.emit(self._queue)
+
+    def _marks(self, table: RegionTable) -> Marks:
+        return Marks(
+            self.settings.upper,
+            frozenset(self.notes.texts),
+            regions_of(self.review.conflicts, table),
+        )
+
+    def _change_statuses(self, changes: Mapping[int, Status]) -> None:
+        """Take over what was decided about some regions."""
+        old, self._queue = self._queue, self._queue.with_changes(changes)
+        changed = self._queue.changed_since(old)
         if changed:
             self.statuses_changed.emit(changed)
 
@@ -176,17 +206,17 @@ class DeskState:
         """Take new regions, at the place where the person is."""
         former, self._found = self._found, found
         position = self.current.position if self.current else self.review.position
-        statuses = self.review.statuses(found.table)
+        self.notes.match(found.table)
         queue = RegionQueue(
             found.table,
-            statuses,
-            self._queue.order,
-            self._queue.shown_statuses,
-            self._queue.shown_classes,
+            self.review.statuses(found.table),
+            filter=self._queue.filter,
+            spacing=self._queue.spacing,
+            marks=self._marks(found.table),
         )
-        self._queue = queue
         region = self._place(queue, position)
-        self._queue = queue.at_region(_id(region))
+        # In its order only now: a path begins where the person is.
+        self._queue = queue.at_region(_id(region)).with_order(self._queue.order)
         self.editing = False
         if found.source is not former.source:
             self.measure_changed.emit(found.settings.measure)
@@ -200,7 +230,8 @@ class DeskState:
         region = None if position is None else queue.at(position)
         return region or queue.next() or queue.next(undecided_only=False)
 
-    def _refuse(self) -> None:
+    def refuse(self) -> None:
+        """Say why nothing can be saved here."""
         self.notice.emit(self.review.notice or "this review is open for reading only")
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_bayesseg.core.errors import FormatError, GeometryError
 from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.inference.scan import normalise, summarise_scan
+from napari_bayesseg.io.crop_manifest import whole_scan_statistics
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.networks.checkpoint import Normalisation
 
@@ -78,6 +79,8 @@ def load_cases(
 ) -> list[TrainingCase]:
     """Read the pairs of :func:`find_pairs` into memory, normalised as at prediction.
 
+    Crops that a review has left are normalised by the grey values of the scan that they are of.
+
     Raises
     ------
     FormatError
@@ -95,7 +98,10 @@ def load_cases(
             )
         _check_spacing(name, scan.spec.geometry, truth.spec.geometry)
         values = truth.read(Roi.whole(truth.shape))
-        statistics = summarise_scan(scan, normalisation).statistics
+        percentiles = (normalisation.low_percentile, normalisation.high_percentile)
+        statistics = whole_scan_statistics(scan_path, percentiles)
+        if statistics is None:
+            statistics = summarise_scan(scan, normalisation).statistics
         image = normalise(scan.read(Roi.whole(scan.shape)), statistics)[0]
         cases.append(TrainingCase(name, image, _as_labels(name, values), scan.spec.geometry))
     return cases

@@ -17,6 +17,7 @@ from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.gui.review.actions import ACTIONS
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.io.writers import write_volume
+from napari_bayesseg.review.crop_boxes import CropChoice, CropSettings
 from napari_bayesseg.review.status import Status
 from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_window
 
@@ -342,3 +343,20 @@ def test_the_question_mark_lists_every_key(window: ReviewWindow) -> None:
     window.tab.decisions.buttons["show_keys"].click()
     assert sheet.isVisible()
     sheet.close()
+
+
+def test_crops_are_cut_as_chosen_and_refused_in_words(
+    window: ReviewWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = window.tab.files
+    files.choice.setCurrentIndex(1)
+    files.margin.setValue(3)
+    assert window.tab.control.crop_settings == CropSettings(CropChoice.DECIDED, margin=3)
+    proposed = choose(monkeypatch, str(tmp_path / "crops"), "New folder (*)")
+    files.buttons["save_crops"].click()
+    assert proposed[0][0].endswith("r-crops")
+    window.wait(lambda: not window.desk.is_busy)
+    window.settle()
+    assert "no place to cut out yet (all decided)" in window.tab.messages.message.toolTip()
+    assert not (tmp_path / "crops").exists()
+    assert files.buttons["save_crops"].text() == "Save crops\u2026"

@@ -72,7 +72,7 @@ def test_rows_follow_the_queue(model: RegionModel) -> None:
 
 def test_cells_are_short_and_headings_carry_units(model: RegionModel) -> None:
     assert row(model, 0) == [
-        *("3", "pending", "13.3", "12,346", "0.05", "0.25", "0.3", "particle, pore", "3")
+        *("3", "pending", "13.3", "12,346", "0.05", "0.25", "0.3", "particle, pore", "3", "", "")
     ]
     headings = [
         model.headerData(column, Qt.Orientation.Horizontal) for column in range(len(COLUMNS))

@@ -32,7 +32,8 @@ def test_what_is_there_is_shown(window: ReviewWindow) -> None:
     assert tab.panel.thresholds.values == pytest.approx((LOWER, UPPER))
     assert tab.regions.model.rowCount() == 18
     assert "18 regions, 4 to look at" in tab.panel.line.text()
-    assert tab.progress.text.text().startswith("0 of 18 decided")
+    assert tab.progress.regions_bar.text() == "0 of 18 regions"
+    assert tab.progress.bar.text() == "0 % of expected error"
     assert tab.progress.saved.text() == ""
     assert window.desk.current is not None
     assert tab.regions.table.currentIndex().row() == 0
@@ -128,8 +129,11 @@ def test_a_heading_changes_the_queues_order(window: ReviewWindow) -> None:
     assert window.desk.queue.order is Order.POSITION
     model = window.tab.regions.model
     assert model.headerData(8, Qt.Orientation.Horizontal) == "\u25b2 slice"
-    header.sectionClicked.emit(7)  # classes give no order
+    header.sectionClicked.emit(4)  # means give no order
     assert window.desk.queue.order is Order.POSITION
+    assert window.tab.regions.order.currentText() == "slice by slice"
+    header.sectionClicked.emit(7)
+    assert window.desk.queue.order is Order.CLASS
     header.sectionClicked.emit(2)
     assert window.desk.queue.order is Order.EXPECTED_ERROR
     assert model.id_at(0) == 1
@@ -138,11 +142,12 @@ def test_a_heading_changes_the_queues_order(window: ReviewWindow) -> None:
 def test_filters_leave_rows_out(window: ReviewWindow) -> None:
     view = window.tab.regions
     window.desk.accept()
-    view.status_filter.setCurrentIndex(view.status_filter.findData(Status.ACCEPTED))
+    view.filter.statuses[Status.ACCEPTED].click()
     assert [view.model.id_at(row) for row in range(view.model.rowCount())] == [1]
     assert view.count.text() == "1 of 18"
-    view.status_filter.setCurrentIndex(0)
-    view.class_filter.setCurrentIndex(view.class_filter.findData(1))
+    assert view.filter.text() == "accepted"
+    view.filter.clear()
+    view.filter.class_box(1).click()
     names = {index for row in range(9) for index in _classes(window, row)}
     assert view.model.rowCount() == 9
     assert names == {1}
@@ -156,7 +161,7 @@ def _classes(window: ReviewWindow, row: int) -> tuple[int, ...]:
 
 def test_a_decided_region_leaves_a_list_of_pending_ones(window: ReviewWindow) -> None:
     view = window.tab.regions
-    view.status_filter.setCurrentIndex(view.status_filter.findData(Status.PENDING))
+    view.filter.statuses[Status.PENDING].click()
     window.desk.accept()
     assert view.model.row_of(1) is None
     assert view.model.rowCount() == 17
@@ -168,7 +173,7 @@ def test_saved_is_said_only_after_the_commit(
 ) -> None:
     window.desk.accept()
     assert window.tab.progress.saved.text().startswith("saved \u2713 ")
-    assert window.tab.progress.text.text().startswith("1 of 18 decided")
+    assert window.tab.progress.regions_bar.text() == "1 of 18 regions"
     assert window.tab.progress.bar.value() > 0
     window.tab.progress.clear_saved()
 

@@ -110,6 +110,13 @@ ACTIONS = (
         "W",
         "Paint in this region; strokes stay inside its box. Again, or Escape, to finish.",
     ),
+    Action(
+        "write_note",
+        "Note",
+        "write a note on this region",
+        "T",
+        "Write down why, in one line; Enter saves it. It goes with the decision into the journal.",
+    ),
     Action("undo", "Undo", "undo", "Ctrl+Z", "Take back the last decision or stroke."),
     Action("redo", "Redo", "redo", "Ctrl+Shift+Z", "Do again what was taken back."),
     Action(
@@ -148,6 +155,13 @@ ACTIONS = (
         "save the decisions\u2026",
         "",
         "Write a list of all decisions to a file.",
+    ),
+    Action(
+        "save_crops",
+        "Save crops\u2026",
+        "save crops for training\u2026",
+        "",
+        "Write the decided places as pairs of scan and reviewed labels, ready for training.",
     ),
     Action(
         "begin_from_mask",

@@ -88,6 +88,7 @@ class ReviewCanvas(QObject):
             (desk.current_changed, self._on_current),
             (desk.mask_changed, self.layers.refresh_mask),
             (desk.editing_changed, self._on_editing),
+            (desk.notes.changed, self._show_mode),
         )
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -242,4 +243,5 @@ class ReviewCanvas(QObject):
             unit = get_measure(split_excess(desk.settings.measure)[0]).unit
             count, names = len(desk.table.regions), desk.result.class_names
             status = desk.queue.status(region.id) if region is not None else None
-            self._text.show(review_text(region, count, status, names, unit))
+            note = desk.notes.text(None if region is None else region.id)
+            self._text.show(review_text(region, count, status, names, unit, note))

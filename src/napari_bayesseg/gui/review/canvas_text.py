@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from napari_bayesseg.numerics.regions import Region
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EDITING", "HIDDEN", "CanvasText", "review_text"]
 
+_NOTE_LENGTH = 36  # characters
 HIDDEN = "Overlays hidden"
 EDITING = "Edit \u00b7 brush stays inside the box\nW to finish"
 
@@ -48,8 +50,9 @@ def review_text(
     status: Status | None,
     class_names: tuple[str, ...],
     unit: str,
+    note: str = "",
 ) -> str:
-    """Return what the canvas says between decisions, on two lines.
+    """Return what the canvas says between decisions, on two lines, and the note on a third.
 
     Parameters
     ----------
@@ -63,12 +66,15 @@ def review_text(
         Names of the label values.
     unit : str
         Of the measure.
+    note : str
+        On the region; cut where it is long.
     """
     if region is None:
         return "Review \u00b7 no region chosen" if count else "Review \u00b7 no regions"
     classes = "/".join(class_names[index] for index in region.classes)
+    why = shorten(note, _NOTE_LENGTH, placeholder="\u2026")
     # Two lines: a narrow canvas must not cut what is decided about.
     return (
         f"Review \u00b7 region {region.id} of {count} \u00b7 {status}\n"
-        f"{classes} \u00b7 max {region.maximum:.2g} {unit}"
+        f"{classes} \u00b7 max {region.maximum:.2g} {unit}" + (f"\nWhy: {why}" if why else "")
     )

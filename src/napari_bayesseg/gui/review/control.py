@@ -15,6 +15,7 @@ from napari_bayesseg.gui.review.canvas import ReviewCanvas
 from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
 from napari_bayesseg.gui.review.journal_question import HEAD_FILTER, ask_journal_check
 from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.review.crop_boxes import CropSettings
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class ReviewControl(QObject):
     """Whether the person has deleted layers of the review."""
     start_chosen = Signal(object)
     """The mask, a Volume, that the review is to begin from."""
+    note_wanted = Signal()
+    """The person wants to write a note on the current region."""
 
     def __init__(self, viewer: napari.Viewer, results: ResultLayers, window: QWidget) -> None:
         super().__init__(window)
@@ -69,6 +72,7 @@ class ReviewControl(QObject):
         self._cheat_sheet: CheatSheet | None = None
         self._desk: ReviewDesk | None = None
         self._canvas: ReviewCanvas | None = None
+        self.crop_settings = CropSettings()
 
     @property
     def canvas(self) -> ReviewCanvas | None:
@@ -169,6 +173,12 @@ class ReviewControl(QObject):
         """Stop painting."""
         self.desk.editing = False
 
+    def write_note(self) -> None:
+        """Ask for a line about the current region."""
+        if self.desk.current is None:
+            raise SettingsError("There is no region to write a note on.")
+        self.note_wanted.emit()
+
     def undo(self) -> None:
         """Take the last decision or stroke back."""
         self.desk.undo()
@@ -205,6 +215,16 @@ class ReviewControl(QObject):
         path = self._ask_path("Save the decisions", "-decisions.csv", _DECISION_FILTERS)
         if path is not None:
             self.desk.save_decisions(path)
+
+    def save_crops(self) -> None:
+        """Ask for a folder and write the decided places to it; stop where that is under way."""
+        crops = self.desk.crops
+        if crops.is_running:
+            crops.stop()
+            return
+        path = self._ask_path("Save crops in a new folder", "-crops", "New folder (*)")
+        if path is not None:
+            crops.write(path, self.crop_settings)
 
     def begin_from_mask(self) -> None:
         """Ask for a mask and begin the review from it, as long as nothing was decided."""

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
+from napari_bayesseg.gui.review.note_line import NoteLine
 from napari_bayesseg.review.status import Replacement
 
 __all__ = ["DecisionPanel"]
@@ -34,8 +35,11 @@ class DecisionPanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(QLabel("Rejected becomes"))
         row.addWidget(self.replacement, 1)
+        self.note = NoteLine(begin, end)
+        self.buttons["write_note"] = self.note.button
         layout = column(self)
         layout.addWidget(decisions)
+        layout.addWidget(self.note)
         layout.addLayout(row)
         layout.addWidget(bulk)
         self.replacement.currentIndexChanged.connect(
@@ -62,6 +66,7 @@ class DecisionPanel(QWidget):
         for name in ("accept", "reject", "defer", "reopen", "edit", "undo", "redo", *_BULK[0]):
             self.buttons[name].setEnabled(not is_read_only)
         self.replacement.setEnabled(not is_read_only)
+        self.note.setEnabled(not is_read_only)
 
     def set_editing(self, is_editing: bool) -> None:
         """Show by the button that the brush is out."""

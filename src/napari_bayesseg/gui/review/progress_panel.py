@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
 
 from napari_bayesseg.gui.message import MessageLine
 from napari_bayesseg.gui.review.buttons import ActionButton, Handler, button_grid, column
-from napari_bayesseg.session.desk_line import LiveLine
+from napari_bayesseg.session.desk_line import LiveLine, duration
 
 __all__ = ["MessagePanel", "ProgressPanel"]
 
@@ -22,30 +23,33 @@ class ProgressPanel(QWidget):
         super().__init__()
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
-        self.bar.setToolTip("Share of the regions' expected error that lies in decided ones")
+        self.regions_bar = _bar("Share of the regions that are decided")
+        self.bar = _bar("Share of the regions' expected error that lies in decided ones")
         self.saved = QLabel()
         self.saved.setToolTip("When the last decision or stroke was on the disk")
         row = QHBoxLayout()
         row.addWidget(self.text, 1)
         row.addWidget(self.saved)
+        bars = QHBoxLayout()
+        bars.setSpacing(4)
+        bars.addWidget(self.regions_bar, 1)
+        bars.addWidget(self.bar, 1)
         layout = column(self)
         layout.addLayout(row)
-        layout.addWidget(self.bar)
+        layout.addLayout(bars)
 
     def set_line(self, line: LiveLine) -> None:
-        """Say what is decided."""
-        self.text.setText(
-            f"{line.decided:,} of {line.regions:,} decided \u00b7 "
-            f"{100 * line.resolved_share:.0f} % of the expected error resolved"
-        )
-        # Qt draws a bar at once, and with it the whole window: drawn with everything else, soon.
-        self.bar.setUpdatesEnabled(False)
-        self.bar.setValue(round(1000 * line.resolved_share))
-        self.bar.setUpdatesEnabled(True)
+        """Say what is decided, at which pace, and how long the rest takes."""
+        parts = []
+        if line.seconds_per_decision is not None:
+            parts.append(f"{line.seconds_per_decision:.2g} s a decision")
+        if line.minutes is not None:
+            parts.append(f"{duration(line.minutes)} left")
+        self.text.setText(" \u00b7 ".join(parts))
+        share = line.decided / line.regions if line.regions else 0.0
+        _fill(self.regions_bar, share, f"{line.decided:,} of {line.regions:,} regions")
+        resolved = line.resolved_share
+        _fill(self.bar, resolved, f"{100 * resolved:.0f} % of expected error")
 
     def set_saved(self) -> None:
         """Say that everything up to now is on the disk."""
@@ -54,6 +58,23 @@ class ProgressPanel(QWidget):
     def clear_saved(self) -> None:
         """Say nothing: nothing was decided yet."""
         self.saved.clear()
+
+
+def _bar(tooltip: str) -> QProgressBar:
+    bar = QProgressBar()
+    bar.setRange(0, 1000)
+    bar.setFixedHeight(16)
+    bar.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    bar.setToolTip(tooltip)
+    return bar
+
+
+def _fill(bar: QProgressBar, share: float, text: str) -> None:
+    # Qt draws a bar at once, and with it the whole window: drawn with everything else, soon.
+    bar.setUpdatesEnabled(False)
+    bar.setFormat(text)
+    bar.setValue(round(1000 * share))
+    bar.setUpdatesEnabled(True)
 
 
 class MessagePanel(QWidget):

@@ -42,7 +42,7 @@ def _number(value: float) -> str:
 
 def _arrow(order: Order | None) -> str:
     """Return whether the largest come first, or the lowest slice."""
-    return "\u25b2 " if order is Order.POSITION else "\u25bc "
+    return "\u25b2 " if order in (Order.POSITION, Order.CLASS) else "\u25bc "
 
 
 def _classes(region: Region, names: tuple[str, ...]) -> str:
@@ -71,9 +71,10 @@ COLUMNS = (
     Column("max\n({unit})", "Maximum of the measure", 50, lambda r, _: f"{r.maximum:.3g}"),
     Column(
         "classes",
-        "Predicted classes inside, the most frequent first",
+        "Predicted classes inside, the most frequent first. Click to go class by class",
         120,
         _classes,
+        Order.CLASS,
         is_number=False,
     ),
     Column(
@@ -83,8 +84,17 @@ COLUMNS = (
         lambda r, _: str(r.position[0]),
         Order.POSITION,
     ),
+    Column(
+        "border",
+        "Whether it touches the border of the scan, where the model sees less",
+        50,
+        lambda r, _: "yes" if r.touches_border else "",
+        is_number=False,
+    ),
+    Column("note", "Why: what was written about it", 120, lambda r, _: "", is_number=False),
 )
 STATUS_COLUMN = 1
+NOTE_COLUMN = len(COLUMNS) - 1
 
 
 class RegionModel(QAbstractTableModel):
@@ -96,6 +106,7 @@ class RegionModel(QAbstractTableModel):
         self._ids: tuple[int, ...] = ()
         self._rows: dict[int, int] = {}
         self._statuses: Mapping[int, Status] = {}
+        self._notes: Mapping[int, str] = {}
         self._class_names: tuple[str, ...] = ()
         self._symbols = {"cubic": "", "unit": ""}
         self._upper = float("inf")
@@ -110,6 +121,7 @@ class RegionModel(QAbstractTableModel):
         ids: Sequence[int],
         statuses: Mapping[int, Status],
         unit: str,
+        notes: Mapping[int, str] | None = None,
     ) -> None:
         """Show the regions `ids` of a table, in this order; `unit` is the measure's."""
         self.beginResetModel()
@@ -117,6 +129,7 @@ class RegionModel(QAbstractTableModel):
         self._class_names = table.class_names
         self._symbols = {"cubic": cubic_symbol(table.unit), "unit": unit}
         self._statuses = statuses
+        self._notes = notes or {}
         self._set_ids(ids)
         self.endResetModel()
 
@@ -128,13 +141,13 @@ class RegionModel(QAbstractTableModel):
     def clear(self) -> None:
         """Show nothing."""
         self.beginResetModel()
-        self._regions, self._statuses = {}, {}
+        self._regions, self._statuses, self._notes = {}, {}, {}
         self._set_ids(())
         self.endResetModel()
 
     def set_ids(self, ids: Sequence[int]) -> None:
         """Show other regions of the same table, or the same in another order."""
-        if tuple(ids) != self._ids:
+        if ids is not self._ids and tuple(ids) != self._ids:
             self.beginResetModel()
             self._set_ids(ids)
             self.endResetModel()
@@ -146,10 +159,18 @@ class RegionModel(QAbstractTableModel):
     def set_statuses(self, statuses: Mapping[int, Status], changed: Iterable[int]) -> None:
         """Take over statuses; only the rows `changed` are drawn again."""
         self._statuses = statuses
-        for region_id in changed:
+        self._redraw(STATUS_COLUMN, changed)
+
+    def set_notes(self, notes: Mapping[int, str], changed: Iterable[int]) -> None:
+        """Take over notes; only the rows `changed` are drawn again."""
+        self._notes = notes
+        self._redraw(NOTE_COLUMN, changed)
+
+    def _redraw(self, column: int, region_ids: Iterable[int]) -> None:
+        for region_id in region_ids:
             row = self._rows.get(region_id)
             if row is not None:
-                cell = self.index(row, STATUS_COLUMN)
+                cell = self.index(row, column)
                 self.dataChanged.emit(cell, cell)
 
     def set_upper(self, upper: float) -> None:
@@ -222,6 +243,8 @@ class RegionModel(QAbstractTableModel):
     def _text(self, region_id: int, column: int) -> str:
         if column == STATUS_COLUMN:
             return self.status_of(region_id).value
+        if column == NOTE_COLUMN:
+            return self._notes.get(region_id, "")
         text = COLUMNS[column].text(self._regions[region_id], self._class_names)
         return f"! {text}" if column == 0 and self.must_see(region_id) else text
 
@@ -240,4 +263,6 @@ class RegionModel(QAbstractTableModel):
             lines.append("Must be looked at: its maximum reaches the upper threshold")
         if region.touches_border:
             lines.append("Touches the border of the scan")
+        if region_id in self._notes:
+            lines.append(f"Why: {self._notes[region_id]}")
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The list of regions with its filters: click to fly there."""
+"""The list of regions with its order and filters: click to fly there."""
 
 from __future__ import annotations
 
@@ -15,69 +15,78 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
+from napari_bayesseg.gui.review.filter_button import FilterButton
 from napari_bayesseg.gui.review.region_model import COLUMNS, RegionModel
-from napari_bayesseg.gui.review.status_style import status_icon
-from napari_bayesseg.review.status import Status
+from napari_bayesseg.review.queue import Order
 
 __all__ = ["RegionView"]
 
 _ROW_HEIGHT = 22
+_ORDERS = {
+    Order.EXPECTED_ERROR: ("most expected error", "What is probably most wrong comes first"),
+    Order.SIZE: ("largest", "Largest first"),
+    Order.PATH: (
+        "shortest path",
+        "A short way through all places from here on, with little scrolling; choose it again to "
+        "plan it anew from where you are",
+    ),
+    Order.DIVERSE: (
+        "one of each kind",
+        "Regions that look alike are kept apart: the worst of every kind in turn",
+    ),
+    Order.CLASS: ("class by class", "By the main predicted class, then by expected error"),
+    Order.POSITION: ("slice by slice", "From the lowest slice to the highest"),
+}
 
 
 class RegionView(QWidget):
-    """Table of the regions with a filter by status and one by class.
+    """Table of the regions with the choice of an order and a filter.
 
     Attributes
     ----------
     chosen : Signal(int)
         Id of the region that was clicked, or reached by the arrow keys.
     order_chosen : Signal(object)
-        :class:`Order`, from a click on a heading.
-    filter_chosen : Signal(object, object)
-        Status or None, and class number or None.
+        :class:`Order`, from the list of orders or a click on a heading.
+    filter_chosen : Signal(object)
+        :class:`~napari_bayesseg.review.region_filter.RegionFilter`
     """
 
     chosen = Signal(int)
     order_chosen = Signal(object)
-    filter_chosen = Signal(object, object)
+    filter_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.model = RegionModel()
         self.table = _table(self.model)
-        self.status_filter = _combo("Show only regions of this status")
-        self.class_filter = _combo("Show only regions that hold this predicted class")
+        self.order = _order_choice()
+        self.filter = FilterButton()
         self.count = QLabel()
         filters = QHBoxLayout()
         filters.setContentsMargins(0, 0, 0, 0)
-        filters.addWidget(QLabel("Show"))
-        filters.addWidget(self.status_filter, 1)
-        filters.addWidget(self.class_filter, 1)
+        filters.addWidget(QLabel("Order"))
+        filters.addWidget(self.order, 1)
+        filters.addWidget(self.filter)
         filters.addWidget(self.count)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(filters)
         layout.addWidget(self.table, 1)
-        self.status_filter.addItem("all statuses", None)
-        for status in Status:
-            self.status_filter.addItem(status_icon(status), status.value, status)
-        self.set_classes(())
-        self.status_filter.currentIndexChanged.connect(self._on_filter)
-        self.class_filter.currentIndexChanged.connect(self._on_filter)
+        # Also where the same one is chosen again: a path is then planned anew.
+        self.order.activated.connect(self._on_order)
+        self.filter.chosen.connect(self.filter_chosen)
         self.table.horizontalHeader().sectionClicked.connect(self._on_heading)
         self.table.selectionModel().currentRowChanged.connect(self._on_row)
         self.table.clicked.connect(lambda index: self._choose(index.row()))
         self.model.modelReset.connect(self._count_rows)
         self._total = 0
 
-    def set_classes(self, names: tuple[str, ...]) -> None:
-        """Offer these classes in the filter."""
-        with signals_blocked(self.class_filter):
-            self.class_filter.clear()
-            self.class_filter.addItem("all classes", None)
-            for index, name in enumerate(names):
-                self.class_filter.addItem(name, index)
+    def set_order(self, order: Order) -> None:
+        """Show in which order the rows are; emits nothing."""
+        self.model.set_order(order)
+        self.order.setCurrentIndex(list(_ORDERS).index(order))
 
     def set_total(self, total: int) -> None:
         """Say how many regions there are beside how many are shown."""
@@ -110,9 +119,8 @@ class RegionView(QWidget):
             f"{shown:,}" if shown == self._total else f"{shown:,} of {self._total:,}"
         )
 
-    def _on_filter(self) -> None:
-        status = self.status_filter.currentData()  # Qt hands back the plain text of such an enum
-        self.filter_chosen.emit(status and Status(status), self.class_filter.currentData())
+    def _on_order(self, index: int) -> None:
+        self.order_chosen.emit(list(_ORDERS)[index])
 
     def _on_heading(self, section: int) -> None:
         if COLUMNS[section].order is not None:
@@ -159,9 +167,12 @@ def _table(model: RegionModel) -> QTableView:
     return table
 
 
-def _combo(tooltip: str) -> QComboBox:
+def _order_choice() -> QComboBox:
     combo = QComboBox()
-    combo.setToolTip(tooltip)
-    combo.setMinimumContentsLength(6)
+    combo.setToolTip("In which order regions come; it stays while you decide")
+    for text, tooltip in _ORDERS.values():
+        combo.addItem(text)
+        combo.setItemData(combo.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+    combo.setMinimumContentsLength(8)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return combo

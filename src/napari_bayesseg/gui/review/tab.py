@@ -24,8 +24,10 @@ from napari_bayesseg.gui.review.threshold_panel import ThresholdPanel
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.review.queue import Order
-from napari_bayesseg.review.status import Replacement, Status
+from napari_bayesseg.review.region_filter import RegionFilter
+from napari_bayesseg.review.status import Replacement
 from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.desk_line import cubic_symbol
 from napari_bayesseg.session.session import Session
 
 if TYPE_CHECKING:
@@ -79,7 +81,11 @@ class ReviewTab(QWidget):
         self.regions.chosen.connect(self._on_region_chosen)
         self.regions.order_chosen.connect(self._on_order_chosen)
         self.regions.filter_chosen.connect(self._on_filter_chosen)
+        self.regions.filter.min_volume_chosen.connect(self._on_min_volume_chosen)
         self.decisions.replacement_chosen.connect(self._on_replacement_chosen)
+        self.decisions.note.written.connect(self._on_note_written)
+        self.control.note_wanted.connect(self._write_note)
+        self.files.crops_changed.connect(partial(setattr, self.control, "crop_settings"))
         session.desk_changed.connect(self.set_desk)
 
     @property
@@ -109,6 +115,9 @@ class ReviewTab(QWidget):
             (desk.current_changed, self._on_current),
             (desk.editing_changed, self.decisions.set_editing),
             (desk.busy_changed, self.panel.set_busy),
+            (desk.notes.changed, self._on_notes),
+            (desk.crops.running_changed, self.files.set_writing_crops),
+            (desk.crops.progressed, self.files.set_crops_share),
             (desk.saved, self._on_saved),
             (desk.failed, self.messages.fail),
             (desk.notice, self.messages.note),
@@ -154,8 +163,10 @@ class ReviewTab(QWidget):
         self.messages.set_notice(" ".join(filter(None, notices)))
         self.panel.set_result(desk.result)
         self.panel.set_busy(desk.is_busy)
-        self.regions.set_classes(desk.result.class_names)
-        self.regions.model.set_order(desk.queue.order)
+        self.regions.filter.set_classes(desk.result.class_names)
+        self.regions.filter.set_filter(desk.queue.filter)
+        self.regions.set_order(desk.queue.order)
+        self.files.set_writing_crops(desk.crops.is_running)
         self.decisions.set_replacements(
             desk.result.class_names[0], desk.review.has_start, desk.replacement
         )
@@ -187,7 +198,14 @@ class ReviewTab(QWidget):
             return
         unit = get_measure(split_excess(desk.settings.measure)[0]).unit
         self.regions.model.set_upper(desk.settings.upper)
-        self.regions.model.set_table(desk.table, desk.queue.ids, desk.statuses, unit)
+        self.regions.model.set_table(
+            desk.table, desk.queue.ids, desk.statuses, unit, desk.notes.texts
+        )
+        self.regions.filter.set_min_volume(
+            desk.settings.min_volume or 0.0,
+            desk.result.geometry.voxel_volume,
+            cubic_symbol(desk.table.unit),
+        )
         self.regions.set_total(len(desk.table.regions))
         self._on_current(desk.current)
         self._show_line()
@@ -195,7 +213,7 @@ class ReviewTab(QWidget):
     def _on_queue(self) -> None:
         desk = self._desk
         if desk is not None:
-            self.regions.model.set_order(desk.queue.order)
+            self.regions.set_order(desk.queue.order)
             self.regions.model.set_ids(desk.queue.ids)
             self._on_current(desk.current)
 
@@ -210,6 +228,17 @@ class ReviewTab(QWidget):
 
     def _on_current(self, region: Region | None) -> None:
         self.regions.show_current(None if region is None else region.id)
+        self._show_note()
+
+    def _on_notes(self, changed: tuple[int, ...]) -> None:
+        if self._desk is not None:
+            self.regions.model.set_notes(self._desk.notes.texts, changed)
+            self._show_note()
+
+    def _show_note(self) -> None:
+        desk = self._desk
+        if desk is not None:
+            self.decisions.note.show_note(desk.current, desk.notes.text(desk.queue.current_id))
 
     def _on_saved(self) -> None:
         self.messages.clear()
@@ -248,12 +277,21 @@ class ReviewTab(QWidget):
         if self._desk is not None:
             self._desk.set_order(order)
 
-    def _on_filter_chosen(self, status: Status | None, class_index: int | None) -> None:
+    def _on_filter_chosen(self, wanted: RegionFilter) -> None:
         if self._desk is not None:
-            self._desk.set_filter(
-                None if status is None else (status,),
-                None if class_index is None else (class_index,),
-            )
+            self._desk.set_filter(wanted.statuses, wanted.classes, wanted.marks)
+
+    def _on_min_volume_chosen(self, volume: float) -> None:
+        if self._desk is not None:
+            self._desk.set_min_volume(volume or None)
+
+    def _on_note_written(self, region: Region, text: str) -> None:
+        if self._desk is not None:
+            self._desk.notes.write(text, region)
+
+    def _write_note(self) -> None:
+        self.tasks.show_page(self.decisions)
+        self.decisions.note.begin()
 
     def _on_replacement_chosen(self, replacement: Replacement) -> None:
         if self._desk is not None:
