@@ -77,6 +77,7 @@ def _entries(operation: Operation) -> Iterator[dict[str, Any]]:
         "time_utc": operation.time_utc,
         "user": operation.user,
         "action": operation.kind,
+        "tool": operation.tool,
         "settings": None if settings is None else settings.as_json(),
         "replacement": operation.replacement,
         "note": operation.note,
@@ -139,7 +140,7 @@ def _columns(unit: str) -> tuple[str, ...]:
         *(f"{axis}_world ({unit})" for axis in "zyx"),
         *(f"volume_{unit}^3", f"expected_error_volume_{unit}^3", "maximum"),
         *("measure", "lower_threshold", "upper_threshold"),
-        *("before", "after", "replacement", "voxels_changed", "note"),
+        *("before", "after", "replacement", "voxels_changed", "tool", "note"),
     )
 
 
@@ -159,5 +160,6 @@ def _row(entry: dict[str, Any]) -> tuple[object, ...]:
         str(entry.get("after", "")),
         str(entry["replacement"] or ""),
         entry["voxels_changed"],
+        entry["tool"] or "",
         entry["note"].encode("utf-8", "backslashreplace").decode(),
     )
