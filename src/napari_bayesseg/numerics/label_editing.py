@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_bayesseg.core.errors import SettingsError
 
-__all__ = ["SMOOTHING_REACH", "contour_of", "contour_labels", "smooth_labels", "voxels_near"]
+__all__ = ["SMOOTHING_REACH", "contour_labels", "contour_of", "smooth_labels", "voxels_near"]
 
 SMOOTHING_REACH = 4.0
 """Standard deviations after which the weights of :func:`smooth_labels` end."""
@@ -22,9 +22,7 @@ Spacing = tuple[float, float, float]
 Labels = NDArray[np.integer[Any]]
 
 
-def voxels_near(
-    inside: NDArray[np.bool_], distance: float, spacing: Spacing
-) -> NDArray[np.bool_]:
+def voxels_near(inside: NDArray[np.bool_], distance: float, spacing: Spacing) -> NDArray[np.bool_]:
     """Return the voxels whose centre is at most a distance away from one inside.
 
     Parameters

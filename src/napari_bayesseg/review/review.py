@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.numerics.regions import Region

@@ -9,7 +9,9 @@ from pathlib import Path
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
-from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
+from napari_bayesseg.session.desk_decisions import BulkKind
+from napari_bayesseg.session.desk_editing import RegionEditor
+from napari_bayesseg.session.desk_edits import EditDesk
 from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
@@ -18,7 +20,7 @@ from napari_bayesseg.session.job import JobSlot, explain
 __all__ = ["BulkKind", "BulkPreview", "LiveLine", "ReviewDesk"]
 
 
-class ReviewDesk(DecisionDesk):
+class ReviewDesk(EditDesk):
     """One result under review; everything happens on the thread that made it.
 
     Signals:
@@ -33,12 +35,15 @@ class ReviewDesk(DecisionDesk):
       painted it has seen.
     - ``editing_changed(bool)``, ``busy_changed(bool)``
     - ``saved(int)``: sequence number of the journal's row, once it is on the disk.
+    - ``protection_hit(int)``: id of the accepted region that a stroke was kept from.
     - ``failed(str)``, ``notice(str)``: one line for the person.
     """
 
     def __init__(self, opened: Opened, background: Background) -> None:
         super().__init__(opened)
         self._background = background
+        self._deciding = JobSlot(background, "decision", self._busy_may_have_changed)
+        self.editor = RegionEditor(self, background)
         self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
         self._files: list[JobSlot] = []
         self._wanted_measure: str | None = None
@@ -48,13 +53,15 @@ class ReviewDesk(DecisionDesk):
 
     @property
     def is_busy(self) -> bool:
-        """Whether regions are being found, or a file written."""
-        return self._finding.is_running or any(job.is_running for job in self._files)
+        """Whether regions are being found or decided about, or a file written."""
+        jobs = (self._finding, self._deciding, *self._files)
+        return any(job.is_running for job in jobs)
 
     def close(self) -> None:
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
-        for job in (self._finding, *self._files):
+        for job in (self._finding, self._deciding, *self._files):
             job.close()
+        self.editor.close()
         self.review.close()
 
     # Thresholds and measure

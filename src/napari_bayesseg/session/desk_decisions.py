@@ -1,4 +1,4 @@
-"""Decisions, strokes and their history."""
+"""Decisions and their history."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from napari_bayesseg.core.errors import BayesSegError
-from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.decisions import LabelsToBe, read_labels_to_be
 from napari_bayesseg.review.operations import Operation
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import VoxelChange
 from napari_bayesseg.session.desk_line import BulkPreview
 from napari_bayesseg.session.desk_state import DeskState
-from napari_bayesseg.session.desk_strokes import Indices, SplitStroke, split_stroke
+from napari_bayesseg.session.job import JobSlot, explain
 
 __all__ = ["BulkKind", "DecisionDesk"]
 
 BulkKind = Literal["accept-below", "reject-above"]
 
-_NOWHERE = Roi((0, 0, 0), (0, 0, 0))
-
 
 class DecisionDesk(DeskState):
     """The part of a :class:`~napari_bayesseg.session.desk.ReviewDesk` that decides.
 
-    All of it is at once, on the owner's thread; ``saved`` follows when the journal holds it.
+    All but :meth:`bulk` is at once, on the owner's thread; ``saved`` follows when the journal holds
+    it.
     """
+
+    _deciding: JobSlot
 
     def accept(self) -> None:
         """Let the model's labels stand in the current region, and go to the next undecided one."""
@@ -60,13 +61,34 @@ class DecisionDesk(DeskState):
     def bulk(self, kind: BulkKind) -> None:
         """Accept all pending regions below the upper threshold, or reject all above, in one step.
 
-        Below: those whose maximum doesn't reach it, which need no look.
+        Below: those whose maximum doesn't reach it, which need no look. What the result says about
+        thousands of regions is read in the background; until then no other step is taken.
         """
+        if not self._may_step():
+            return
         regions = self._bulk_regions(kind)
         if not regions:
             self.notice.emit("no undecided region is there")
-        else:
-            self._decide(regions, Status.ACCEPTED if kind == "accept-below" else Status.REJECTED)
+            return
+        status = Status.ACCEPTED if kind == "accept-below" else Status.REJECTED
+        result, table, settings = self.result, self.table, self.settings
+        labels, replacement = table.region_labels, self.replacement
+        self.notice.emit(f"deciding about {len(regions):,} regions\u2026")
+        self._deciding.start(
+            lambda _: read_labels_to_be(result, regions, labels, status, replacement),
+            lambda known: self._decide(
+                regions, status, table, settings, labels_to_be=known, spare_accepted=True
+            ),
+            lambda error: self.failed.emit(explain(error)),
+        )
+
+    def _may_step(self) -> bool:
+        """Whether a step can be taken now; else the person is told why not."""
+        if self.read_only:
+            self._refuse()
+        elif self._deciding.is_running:
+            self.notice.emit("many regions are being decided about: a moment, please")
+        return not (self.read_only or self._deciding.is_running)
 
     def _bulk_regions(self, kind: BulkKind) -> tuple[Region, ...]:
         upper = self.settings.upper
@@ -76,29 +98,41 @@ class DecisionDesk(DeskState):
         if self.current is None:
             self.notice.emit("there is no region to decide about")
         else:
-            self._decide((self.current,), status)
+            self._decide((self.current,), status, self.table, self.settings)
 
-    def _decide(self, regions: Sequence[Region], status: Status) -> None:
-        if self.read_only:
-            self._refuse()
+    def _decide(
+        self,
+        regions: Sequence[Region],
+        status: Status,
+        table: RegionTable,
+        settings: RegionSettings,
+        *,
+        labels_to_be: LabelsToBe | None = None,
+        spare_accepted: bool = False,
+    ) -> None:
+        if not self._may_step():
             return
-        decided = {**self.statuses, **{region.id: status for region in regions}}
-        queue = self.queue.with_statuses(decided)
-        leaves = status is not Status.PENDING and self.queue.current_id in {r.id for r in regions}
-        current = (queue.next() if leaves else None) or self.current
+        current = self.current
+        if table is self.table and status is not Status.PENDING:
+            decided = {region.id: status for region in regions}
+            if self.queue.current_id in decided:
+                queue = self.queue.with_statuses({**self.statuses, **decided})
+                current = queue.next() or current
         try:
             operation = self.review.decide(
                 regions,
-                self.table.region_labels,
+                table.region_labels,
                 status,
-                settings=self.settings,
+                settings=settings,
                 replacement=self.replacement,
                 next_position=None if current is None else current.position,
+                labels_to_be=labels_to_be,
+                spare_accepted=spare_accepted,
             )
         except BayesSegError as error:
             self.failed.emit(str(error))
             return
-        self._saved(operation)
+        self._saved(operation, table)
         self._tell_mask(operation)
         if current is not self.current:
             self._show_current(current)
@@ -117,8 +151,7 @@ class DecisionDesk(DeskState):
         self._go_back(self.review.redo, "there is nothing to redo")
 
     def _go_back(self, step: Callable[[], Operation | None], if_none: str) -> None:
-        if self.read_only:
-            self._refuse()
+        if not self._may_step():
             return
         try:
             operation = step()
@@ -135,56 +168,11 @@ class DecisionDesk(DeskState):
         if region is not None:
             self._go(region)
 
-    def paint(self, indices: Indices, old: ArrayLike, new: ArrayLike) -> VoxelChange:
-        """Keep a stroke that has been painted on the reviewed mask.
-
-        Parameters
-        ----------
-        indices : three (n,) int
-            Along z, y and x; those of one stroke in the order of painting.
-        old, new : (n,) int, or one value for all
-            Labels before and after.
-
-        Returns
-        -------
-        VoxelChange
-            What must be reverted, perhaps nothing: voxels outside `edit_box` while editing, those
-            in accepted regions, and all where nothing may or can be saved.
-        """
-        if self.read_only:
-            self._refuse()
-            return self._split(indices, old, new, _NOWHERE).refused
-        whole = Roi.whole(self.result.spec.shape)
-        stroke = self._split(indices, old, new, self.edit_box or whole)
-        if stroke.hit_protected:
-            self.notice.emit("what is accepted is protected: reopen the region to paint there")
-        if stroke.kept.count == 0:
-            return stroke.refused
-        try:
-            operation = self.review.paint(
-                stroke.kept,
-                region=self.current if self.editing else None,
-                region_labels=self.table.region_labels,
-                settings=self.settings,
-            )
-        except BayesSegError as error:
-            self.failed.emit(str(error))
-            return self._split(indices, old, new, _NOWHERE).refused
-        self._saved(operation)
-        return stroke.refused
-
-    def _split(self, indices: Indices, old: ArrayLike, new: ArrayLike, box: Roi) -> SplitStroke:
-        return split_stroke(
-            indices,
-            old,
-            new,
-            box=box,
-            protected=self.review.protected,
-            dtype=self.review.mask.labels.dtype,
-        )
-
-    def _saved(self, operation: Operation) -> None:
-        """Tell what an operation on these regions has changed."""
+    def _saved(self, operation: Operation, table: RegionTable) -> None:
+        """Tell what an operation on the regions of a table has changed."""
         self.saved.emit(operation.sequence)
+        if table is not self.table:  # the thresholds have moved meanwhile
+            self._set_statuses(self.review.statuses(self.table))
+            return
         after = {decision.region_id: decision.after for decision in operation.decisions}
         self._set_statuses({**self.statuses, **after})
