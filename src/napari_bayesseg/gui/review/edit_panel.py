@@ -31,6 +31,7 @@ __all__ = ["EditPanel"]
 _TOOLS = (("edit", "fill_region", "smooth_region"),)
 _APPLY = (("apply_contour",),)
 _MAX_BRUSH = 40
+_BRUSH_WIDTH = 84  # so that names of classes find room
 _STEPS = round(1 / LEVEL_STEP)
 _REACHES = {
     BrushReach.REGION: "region and 2 voxels",
@@ -64,8 +65,9 @@ class EditPanel(QWidget):
         self.brush.setRange(1, _MAX_BRUSH)
         self.brush.setToolTip("Diameter of the brush, in voxels\nKeys: [ and ]")
         self.brush.setAccessibleName("brush size in voxels")
+        self.brush.setMaximumWidth(_BRUSH_WIDTH)
         self.ball = QCheckBox("3D")
-        self.ball.setToolTip("Paint in the slices above and below too: the brush is a ball")
+        self.ball.setToolTip("Paint in the slices above and below too: a ball by the voxel size")
         self.reach = QComboBox()
         self.reach.setToolTip(_REACH_TOOLTIP)
         for reach, text in _REACHES.items():
