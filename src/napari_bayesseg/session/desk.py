@@ -135,10 +135,16 @@ class ReviewDesk(EditDesk):
 
     def _line(self, lower: float, upper: float) -> LiveLine:
         if self._numbers is None or self._numbers[0] is not self.queue:
-            pace = self.review.seconds_per_decision
+            pace = self._pace()
             self._numbers = (self.queue, QueueNumbers.of(self.queue), pace)
         _, numbers, pace = self._numbers
         return numbers.line(self.source.curve, lower, upper, pace)
+
+    def _pace(self) -> float | None:
+        """Return the person's seconds for a decision; the last ones while a step is taken."""
+        if self._deciding.is_running:
+            return None if self._numbers is None else self._numbers[2]
+        return self.review.seconds_per_decision
 
     # Files
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.decisions import LabelsToBe, read_labels_to_be
+from napari_bayesseg.review.decisions import read_labels_to_be
 from napari_bayesseg.review.operations import Operation
-from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.desk_line import BulkPreview
 from napari_bayesseg.session.desk_state import DeskState
-from napari_bayesseg.session.job import JobSlot, explain
+from napari_bayesseg.session.job import Job, JobSlot, explain
 
 __all__ = ["BulkKind", "DecisionDesk"]
 
@@ -61,8 +60,9 @@ class DecisionDesk(DeskState):
     def bulk(self, kind: BulkKind) -> None:
         """Accept all pending regions below the upper threshold, or reject all above, in one step.
 
-        Below: those whose maximum doesn't reach it, which need no look. What the result says about
-        thousands of regions is read in the background; until then no other step is taken.
+        Below: those whose maximum doesn't reach it, which need no look. It is done in the
+        background, because thousands of regions are read, saved and written; until then no other
+        step is taken. Voxels accepted as part of regions at other thresholds are left alone.
         """
         if not self._may_step():
             return
@@ -71,16 +71,44 @@ class DecisionDesk(DeskState):
             self.notice.emit("no undecided region is there")
             return
         status = Status.ACCEPTED if kind == "accept-below" else Status.REJECTED
-        result, table, settings = self.result, self.table, self.settings
-        labels, replacement = table.region_labels, self.replacement
+        review, table, settings, replacement = (
+            self.review, self.table, self.settings, self.replacement
+        )  # fmt: skip
+
+        def work(_: Job) -> Operation:
+            labels = table.region_labels
+            known = read_labels_to_be(review.result, regions, labels, status, replacement)
+            return review.decide(
+                regions,
+                labels,
+                status,
+                settings=settings,
+                replacement=replacement,
+                labels_to_be=known,
+                spare_accepted=True,
+            )
+
         self.notice.emit(f"deciding about {len(regions):,} regions\u2026")
         self._deciding.start(
-            lambda _: read_labels_to_be(result, regions, labels, status, replacement),
-            lambda known: self._decide(
-                regions, status, table, settings, labels_to_be=known, spare_accepted=True
-            ),
+            work,
+            lambda operation: self._take_bulk(operation, table),
             lambda error: self.failed.emit(explain(error)),
         )
+
+    def _take_bulk(self, operation: Operation, table: RegionTable) -> None:
+        """Tell what was decided about many regions, and leave the current one if it was."""
+        self._saved(operation, table)
+        self._tell_mask(operation)
+        if self.current is not None and self.queue.status(self.current.id).is_decided:
+            following = self.queue.next()
+            if following is not None:
+                self._show_current(following)
+        if self.current is not None:
+            self._remember(self.current)
+
+    def _remember(self, region: Region) -> None:
+        if not self._deciding.is_running:  # else the window would wait for the journal
+            super()._remember(region)
 
     def _may_step(self) -> bool:
         """Whether a step can be taken now; else the person is told why not."""
@@ -98,41 +126,26 @@ class DecisionDesk(DeskState):
         if self.current is None:
             self.notice.emit("there is no region to decide about")
         else:
-            self._decide((self.current,), status, self.table, self.settings)
+            self._decide(self.current, status)
 
-    def _decide(
-        self,
-        regions: Sequence[Region],
-        status: Status,
-        table: RegionTable,
-        settings: RegionSettings,
-        *,
-        labels_to_be: LabelsToBe | None = None,
-        spare_accepted: bool = False,
-    ) -> None:
+    def _decide(self, region: Region, status: Status) -> None:
         if not self._may_step():
             return
-        current = self.current
-        if table is self.table and status is not Status.PENDING:
-            decided = {region.id: status for region in regions}
-            if self.queue.current_id in decided:
-                queue = self.queue.with_statuses({**self.statuses, **decided})
-                current = queue.next() or current
+        queue = self.queue.with_statuses({**self.statuses, region.id: status})
+        current = (queue.next() if status is not Status.PENDING else None) or region
         try:
             operation = self.review.decide(
-                regions,
-                table.region_labels,
+                (region,),
+                self.table.region_labels,
                 status,
-                settings=settings,
+                settings=self.settings,
                 replacement=self.replacement,
-                next_position=None if current is None else current.position,
-                labels_to_be=labels_to_be,
-                spare_accepted=spare_accepted,
+                next_position=current.position,
             )
         except BayesSegError as error:
             self.failed.emit(str(error))
             return
-        self._saved(operation, table)
+        self._saved(operation, self.table)
         self._tell_mask(operation)
         if current is not self.current:
             self._show_current(current)

@@ -143,12 +143,16 @@ class DeskState:
         """Make a region the current one, and remember it."""
         if region.id == self._queue.current_id:
             return
+        self._remember(region)
+        self._show_current(region)
+
+    def _remember(self, region: Region) -> None:
+        """Save that the person is at a region."""
         if not self.read_only:
             try:
                 self.review.set_position(region.position)
             except BayesSegError as error:
                 self.failed.emit(str(error))
-        self._show_current(region)
 
     def _show_current(self, region: Region | None) -> None:
         self._queue = self._queue.at_region(_id(region))

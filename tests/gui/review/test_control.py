@@ -204,9 +204,9 @@ def test_many_at_once_only_after_a_yes(
     assert window.desk.queue.remaining == 18
     answer(monkeypatch, QMessageBox.StandardButton.Ok)
     window.tab.decisions.buttons["accept_below"].click()
-    assert window.desk.queue.remaining == 4
+    window.wait(lambda: window.desk.queue.remaining == 4)
     window.tab.decisions.buttons["reject_above"].click()
-    assert window.desk.queue.remaining == 0
+    window.wait(lambda: window.desk.queue.remaining == 0)
     window.tab.decisions.buttons["reject_above"].click()
     assert "no such pending region" in window.tab.messages.message.text()
     window.press(Key.Key_Z, CTRL)
