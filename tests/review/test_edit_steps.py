@@ -22,6 +22,7 @@ from napari_bayesseg.review.edits import (
     smooth_region,
     surroundings,
 )
+from napari_bayesseg.review.operation_rows import operation_of
 from napari_bayesseg.review.operations import Operation
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
@@ -108,6 +109,11 @@ def test_rows_of_strokes_are_as_they_ever_were(review: Review) -> None:
     stroke, filled = list(review._record._journal.rows())[-2:]
     assert set(stroke.content) == {"decisions", "settings", "replacement", "note"}
     assert filled.content["tool"] == "fill"
+    assert operation_of(filled).tool == "fill"
+    assert operation_of(stroke).tool == "brush"
+    later = replace(filled, content={**filled.content, "tool": "lasso"})
+    with pytest.raises(StoreError, match="update napari-bayesseg"):
+        operation_of(later)
 
 
 def test_all_kinds_of_steps_are_one_history_across_restarts(
