@@ -135,7 +135,7 @@ ACTIONS = (
     ),
     Action(
         "brush_reach",
-        "Reach",
+        "Further",
         "let the brush go further, or stay",
         "Shift+W",
         "Let the brush paint at the region, in the box around it, or anywhere.",

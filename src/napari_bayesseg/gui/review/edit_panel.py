@@ -29,7 +29,8 @@ from napari_bayesseg.session.desk_editing import LEVEL_STEP, EditOptions
 __all__ = ["EditPanel"]
 
 _TOOLS = (("edit", "fill_region", "smooth_region"),)
-_APPLY = (("apply_contour",),)
+_REACH = (("brush_reach",),)
+_CONTOUR = (("lower_level", "raise_level", "apply_contour"),)
 _MAX_BRUSH = 40
 _BRUSH_WIDTH = 84  # so that names of classes find room
 _STEPS = round(1 / LEVEL_STEP)
@@ -56,8 +57,9 @@ class EditPanel(QWidget):
         self._desk: ReviewDesk | None = None
         self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = ()
         tools, self.buttons = button_grid(_TOOLS, begin, end)
-        apply, more = button_grid(_APPLY, begin, end)
-        self.buttons |= more
+        further, more = button_grid(_REACH, begin, end)
+        contour, most = button_grid(_CONTOUR, begin, end)
+        self.buttons |= more | most
         self.label = QComboBox()
         self.label.setToolTip("Class that brush, fill and contour give\nKeys: - and = ; L picks it")
         self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -80,7 +82,8 @@ class EditPanel(QWidget):
         self.percent.setMinimumWidth(self.percent.fontMetrics().horizontalAdvance("100 %"))
         layout = column(self)
         layout.addWidget(tools)
-        layout.addLayout(self._lines(apply))
+        layout.addLayout(self._lines(further))
+        layout.addWidget(contour)
         self.label.currentIndexChanged.connect(self._choose)
         self.brush.valueChanged.connect(self._choose)
         self.ball.toggled.connect(self._choose)
@@ -132,11 +135,12 @@ class EditPanel(QWidget):
         edit.setText(f"Finish ({edit.action.key})" if is_editing else edit.action.button_text)
         edit.setEnabled(desk is not None and desk.current is not None and not desk.read_only)
         tools = (self.label, self.brush, self.ball, self.reach, self.level, self.percent)
-        for widget in (*tools, self.buttons["fill_region"], self.buttons["smooth_region"]):
-            widget.setEnabled(is_editing)
+        for widget in (*tools, *self.buttons.values()):
+            if widget is not edit:
+                widget.setEnabled(is_editing)
         self.buttons["apply_contour"].setEnabled(contour is not None and contour.change is not None)
 
-    def _lines(self, apply: QWidget) -> QGridLayout:
+    def _lines(self, further: QWidget) -> QGridLayout:
         hand = QHBoxLayout()
         hand.addWidget(self.label, 1)
         hand.addWidget(QLabel("Size"))
@@ -145,14 +149,16 @@ class EditPanel(QWidget):
         contour = QHBoxLayout()
         contour.addWidget(self.level, 1)
         contour.addWidget(self.percent)
-        contour.addWidget(apply)
         lines = QGridLayout()
         lines.setSpacing(3)
         lines.setColumnStretch(1, 1)
         for row, name in enumerate(("Paint", "Stay in", "Contour")):
             lines.addWidget(QLabel(name), row, 0)
         lines.addLayout(hand, 0, 1)
-        lines.addWidget(self.reach, 1, 1)
+        reach = QHBoxLayout()
+        reach.addWidget(self.reach, 1)
+        reach.addWidget(further)
+        lines.addLayout(reach, 1, 1)
         lines.addLayout(contour, 2, 1)
         return lines
 
