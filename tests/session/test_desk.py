@@ -188,7 +188,7 @@ def test_no_region_is_no_trouble(desk: ReviewDesk, background: ThreadBackground)
     heard = Heard(desk)
     assert desk.table.regions == ()
     assert desk.current is None
-    assert desk.edit_box is None
+    assert desk.editor.place is None
     assert str(desk.live_line()).startswith("no regions · 0.0 % of voxels")
     for action in (
         desk.accept, desk.reject, desk.defer, desk.reopen, desk.next, desk.previous, desk.undo,
@@ -290,18 +290,20 @@ def test_order_and_filter(desk: ReviewDesk) -> None:
 
 def test_editing_has_a_box_and_ends_with_the_region(desk: ReviewDesk) -> None:
     heard = Heard(desk)
-    assert desk.edit_box is None
+    assert desk.editor.place is None
     desk.editing = True
     assert desk.current is not None
+    assert desk.editor.place is not None
     box = desk.current.box
     whole = Roi.whole(desk.source.values.shape)  # type: ignore[arg-type]
     margin = Roi(
         tuple(a - 8 for a in box.start),  # type: ignore[arg-type]
         tuple(b + 8 for b in box.stop),  # type: ignore[arg-type]
     )
-    assert desk.edit_box == margin.intersection(whole)
+    assert desk.editor.place.box == margin.intersection(whole)
     desk.next()
     assert not desk.editing
+    assert desk.editor.place is None
     assert heard["editing_changed"] == [True, False]
 
 

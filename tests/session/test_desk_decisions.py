@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.edits import BrushReach
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.session.background import ThreadBackground
@@ -121,7 +123,7 @@ def test_undo_and_redo_go_where_it_was(desk: ReviewDesk) -> None:
     assert heard["notice"][-1] == "there is nothing to redo"
 
 
-def test_bulk_is_one_step(desk: ReviewDesk) -> None:
+def test_bulk_is_one_step(desk: ReviewDesk, background: ThreadBackground) -> None:
     before = mask_of(desk)
     desk.go_to(desk.table.regions[-1].id)
     desk.reject()
@@ -133,13 +135,17 @@ def test_bulk_is_one_step(desk: ReviewDesk) -> None:
     assert desk.bulk_preview("reject-above").count == 3
     heard = Heard(desk)
     desk.bulk("reject-above")
+    assert background.drain(TIMEOUT)
     assert len(heard["saved"]) == 1
     assert len(heard["statuses_changed"][0]) == 3
     desk.bulk("accept-below")
+    assert background.drain(TIMEOUT)
     assert desk.live_line().decided == 18
     assert desk.live_line().must_see == 0
     desk.bulk("accept-below")
-    assert heard["notice"] == ["no undecided region is there"]
+    assert background.drain(TIMEOUT)
+    assert heard["notice"][-1] == "no undecided region is there"
+    assert len(heard["saved"]) == 2
     desk.undo()
     assert desk.live_line().decided == 4
     desk.undo()
@@ -172,15 +178,16 @@ def test_decisions_survive_other_thresholds(desk: ReviewDesk, background: Thread
     assert current(desk).position == rejected.position
 
 
-def test_a_stroke_while_editing_stays_in_its_box(desk: ReviewDesk) -> None:
+@pytest.mark.parametrize("reach", [BrushReach.REGION, BrushReach.BOX])
+def test_a_stroke_while_editing_stays_where_it_may(desk: ReviewDesk, reach: BrushReach) -> None:
     region = current(desk)
+    desk.editor.choose(replace(desk.editor.options, reach=reach))
     desk.editing = True
-    box = desk.edit_box
-    assert box is not None
     before = mask_of(desk)
     z, y, _ = region.position
     x = np.arange(before.shape[2])
-    inside = (x >= box.start[2]) & (x < box.stop[2])
+    margin = 2 if reach is BrushReach.REGION else 8
+    inside = (x >= region.box.start[2] - margin) & (x < region.box.stop[2] + margin)
     assert inside.any()
     assert not inside.all()
     heard = Heard(desk)
@@ -221,7 +228,8 @@ def test_accepted_regions_are_protected_until_reopened(desk: ReviewDesk) -> None
     x[-1] = 0  # one voxel elsewhere
     reverted = desk.paint((z, y, x), before[z, y, x], 2)
     assert reverted.count == region.voxel_count
-    assert "reopen the region" in heard["notice"][0]
+    assert "press Reopen to paint there" in heard["notice"][0]
+    assert heard["protection_hit"] == [region.id]
     desk.review.mask.array[z[-1], y[-1], x[-1]] = 2
     mask = mask_of(desk)
     assert np.count_nonzero(mask != before) == 1
@@ -231,7 +239,7 @@ def test_accepted_regions_are_protected_until_reopened(desk: ReviewDesk) -> None
 
 
 def test_what_can_not_be_saved_is_reverted_and_told(
-    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+    desk: ReviewDesk, background: ThreadBackground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise StoreError("no space left")
@@ -241,10 +249,12 @@ def test_what_can_not_be_saved_is_reverted_and_told(
     heard, region = Heard(desk), current(desk)
     desk.accept()
     desk.bulk("accept-below")
+    assert background.drain(TIMEOUT)
     desk.undo()
     desk.redo()
     assert desk.paint(([0, 1], [0, 0], [0, 0]), [0, 0], 1).count == 2
-    assert heard.names == ["failed"] * 5
+    assert heard["failed"] == ["no space left"] * 5
+    assert {"saved", "statuses_changed", "current_changed"}.isdisjoint(heard.names)
     assert current(desk) == region
     assert desk.live_line().decided == 0
 

@@ -37,6 +37,7 @@ def test_hundreds_of_decisions_and_all_the_way_back(
     assert desk.live_line().decided == 68
     pending = desk.bulk_preview("accept-below").count
     desk.bulk("accept-below")
+    assert background.drain(TIMEOUT)
     assert desk.live_line().decided == 68 + pending
     after = desk.review.labels()
     assert np.count_nonzero(after != before) == sum(

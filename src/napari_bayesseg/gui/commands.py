@@ -90,6 +90,36 @@ def write_note() -> None:
     run_action("write_note")
 
 
+def fill_region() -> None:
+    """Run the action of this name."""
+    run_action("fill_region")
+
+
+def smooth_region() -> None:
+    """Run the action of this name."""
+    run_action("smooth_region")
+
+
+def brush_reach() -> None:
+    """Run the action of this name."""
+    run_action("brush_reach")
+
+
+def lower_level() -> None:
+    """Run the action of this name."""
+    run_action("lower_level")
+
+
+def raise_level() -> None:
+    """Run the action of this name."""
+    run_action("raise_level")
+
+
+def apply_contour() -> None:
+    """Run the action of this name."""
+    run_action("apply_contour")
+
+
 def undo() -> None:
     """Run the action of this name."""
     run_action("undo")

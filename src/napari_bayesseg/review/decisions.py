@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,14 @@ from napari_bayesseg.review.voxels import Labels, VoxelChange, VoxelSet
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
 
-__all__ = ["decide_regions", "kind_of", "label_change", "painted_change"]
+__all__ = [
+    "LabelsToBe",
+    "decide_regions",
+    "kind_of",
+    "label_change",
+    "painted_change",
+    "read_labels_to_be",
+]
 
 _KINDS: dict[Status, Kind] = {
     Status.ACCEPTED: "accept",
@@ -29,6 +37,58 @@ _KINDS: dict[Status, Kind] = {
     Status.DEFERRED: "defer",
     Status.PENDING: "reopen",
 }
+
+
+@dataclass(frozen=True, eq=False)
+class LabelsToBe:
+    """Labels that voxels are to get, read ahead of a decision.
+
+    Attributes
+    ----------
+    voxels : VoxelSet
+    labels : (count,) int
+        In C order of the box's voxels.
+    """
+
+    voxels: VoxelSet
+    labels: Labels
+
+    def of(self, voxels: VoxelSet) -> Labels:
+        """Return those of some of the voxels, ``(count,)`` in C order."""
+        if voxels == self.voxels:
+            return self.labels
+        spread = np.zeros(self.voxels.box.shape, self.labels.dtype)
+        spread[self.voxels.mask()] = self.labels
+        return spread[voxels.box.relative_to(self.voxels.box.start).slices][voxels.mask()]
+
+
+def read_labels_to_be(
+    result: Result,
+    regions: Sequence[Region],
+    region_labels: RegionMap,
+    status: Status,
+    replacement: Replacement,
+) -> LabelsToBe | None:
+    """Read from a result what a decision needs of it; None where it needs nothing.
+
+    It touches no review, so that any thread can do it while the review goes on.
+
+    Raises
+    ------
+    StoreError
+        If the result is damaged.
+    """
+    runner_up = status is Status.REJECTED and replacement is Replacement.RUNNER_UP
+    if not regions or not (runner_up or status is Status.ACCEPTED):
+        return None
+    voxels = VoxelSet.union(
+        [
+            VoxelSet.from_mask(region.box, region_labels[region.box.slices] == region.id)
+            for region in regions
+        ]
+    )
+    read = runner_up_labels if runner_up else predicted_labels
+    return LabelsToBe(voxels, read(result, voxels))
 
 
 def kind_of(status: Status) -> Kind:
@@ -49,8 +109,13 @@ def decide_regions(
     regions: Sequence[Region],
     region_labels: RegionMap,
     status: Status,
+    *,
+    spare_accepted: bool = False,
 ) -> tuple[RegionDecision, ...]:
     """Return the decisions that give regions a status; accepting leaves an edited one edited.
+
+    Accepted voxels may be spared: these were accepted as part of regions at other thresholds. The
+    rest must then be more than half of a region, or the region is left out.
 
     Raises
     ------
@@ -72,6 +137,11 @@ def decide_regions(
                 f"region {region.id} has {region.voxel_count} voxels, but {voxels.count} in "
                 "region_labels: both must be of one table"
             )
+        if spare_accepted:
+            spared = voxels.mask() & ~history.have_status(region.box, Status.ACCEPTED)
+            voxels = VoxelSet.from_mask(region.box, spared)
+            if 2 * voxels.count <= region.voxel_count:
+                continue
         stays = status is Status.ACCEPTED and before[region.id] is Status.EDITED
         decisions.append(
             RegionDecision(
@@ -85,6 +155,11 @@ def decide_regions(
                 region.maximum,
             )
         )
+    if not decisions:
+        raise SettingsError(
+            "what is accepted is protected, and that is half or more of each of these regions: "
+            "decide about them one by one"
+        )
     return tuple(decisions)
 
 
@@ -95,8 +170,11 @@ def label_change(
     kind: Kind,
     decisions: Sequence[RegionDecision],
     replacement: Replacement | None,
+    labels_to_be: LabelsToBe | None = None,
 ) -> VoxelChange | None:
     """Return what a decision writes into the mask; None where it writes nothing.
+
+    What was read ahead isn't read again.
 
     Raises
     ------
@@ -116,11 +194,11 @@ def label_change(
         return None
     new: Labels
     if kind == "accept":
-        new = predicted_labels(result, voxels)
+        new = labels_to_be.of(voxels) if labels_to_be else predicted_labels(result, voxels)
     elif replacement is Replacement.BACKGROUND:
         new = np.zeros(voxels.count, mask.labels.dtype)
     elif replacement is Replacement.RUNNER_UP:
-        new = runner_up_labels(result, voxels)
+        new = labels_to_be.of(voxels) if labels_to_be else runner_up_labels(result, voxels)
     else:  # reopened, or rejected in favour of the starting mask
         new = mask.expected(voxels.box, ())[voxels.mask()]
     old = mask.labels[voxels.box.slices][voxels.mask()]

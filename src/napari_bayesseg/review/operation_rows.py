@@ -10,7 +10,7 @@ from typing import Any
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.review.journal_rows import Row
-from napari_bayesseg.review.operations import KINDS, Operation, RegionDecision
+from napari_bayesseg.review.operations import KINDS, TOOLS, Operation, RegionDecision, Tool
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.review.voxels import VoxelChange, VoxelSet, unpacked
@@ -23,14 +23,17 @@ def operation_content(
     settings: RegionSettings | None,
     replacement: Replacement | None,
     note: str,
+    tool: Tool | None = None,
 ) -> dict[str, Any]:
     """Return what a row holds of an operation besides its change."""
-    return {
+    content = {
         "decisions": [_decision_content(decision) for decision in decisions],
         "settings": None if settings is None else settings.as_json(),
         "replacement": replacement,
         "note": note,
     }
+    # Rows of strokes are as they were before there were other tools.
+    return content if tool in (None, "brush") else {**content, "tool": tool}
 
 
 def operation_of(row: Row) -> Operation:
@@ -55,6 +58,7 @@ def operation_of(row: Row) -> Operation:
             None if settings is None else RegionSettings.from_json(settings),
             None if replacement is None else Replacement(replacement),
             str(content["note"]),
+            TOOLS[TOOLS.index(content.get("tool", "brush"))] if kind == "edit" else None,
         )
     except (KeyError, TypeError, ValueError, zlib.error, StoreError) as error:
         raise StoreError(

@@ -10,10 +10,15 @@ from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.review.voxels import VoxelChange, VoxelSet
 
-__all__ = ["KINDS", "Kind", "Operation", "RegionDecision"]
+__all__ = ["KINDS", "TOOLS", "Kind", "Operation", "RegionDecision", "Tool"]
 
 Kind = Literal["accept", "reject", "defer", "reopen", "edit"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+Tool = Literal["brush", "fill", "smooth", "grow"]
+TOOLS: tuple[Tool, ...] = get_args(Tool)
+
+
+_TITLES = {"fill": "with", "smooth": "by", "grow": "to"}  # region and note, joined
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,9 @@ class Operation:
     replacement : Replacement or None
         Of a rejection.
     note : str
+        Of a fill or a growth: the class, and the level of its contour.
+    tool : str or None
+        Of an edit: ``"brush"``, ``"fill"``, ``"smooth"`` or ``"grow"``.
     """
 
     sequence: int
@@ -83,6 +91,7 @@ class Operation:
     settings: RegionSettings | None
     replacement: Replacement | None
     note: str = ""
+    tool: Tool | None = None
 
     @property
     def boxes(self) -> tuple[Roi, ...]:
@@ -126,6 +135,9 @@ class Operation:
     @property
     def title(self) -> str:
         """What was done, for people."""
+        if self.tool in _TITLES and self.decisions:
+            region = f"{self.tool} region {self.decisions[0].region_id}"
+            return f"{region} {_TITLES[self.tool]} {self.note}" if self.note else region
         if self.kind == "edit":
             count = 0 if self.change is None else self.change.count
             return f"paint {count} voxel{'' if count == 1 else 's'}"

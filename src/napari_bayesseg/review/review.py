@@ -6,24 +6,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_bayesseg.core.errors import SettingsError, StoreError
-from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.decisions import (
+    LabelsToBe,
     decide_regions,
     kind_of,
     label_change,
-    painted_change,
 )
+from napari_bayesseg.review.edit_steps import EditSteps
 from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import open_review, replayed_labels, review_folder
-from napari_bayesseg.review.operations import Operation, RegionDecision
+from napari_bayesseg.review.operations import Operation
 from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.review_view import ReviewView
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import Labels, VoxelChange
+from napari_bayesseg.review.voxels import Labels
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Review", "read_reviewed_labels"]
 
 
-class Review(ReviewView):
+class Review(EditSteps):
     """The review of one result; opened by :meth:`open`, closed by :meth:`close`.
 
     A step is on the disk when the method that takes it returns. Threads may call it in turn.
@@ -121,6 +121,8 @@ class Review(ReviewView):
         replacement: Replacement = Replacement.RUNNER_UP,
         note: str = "",
         next_position: Index3 | None = None,
+        labels_to_be: LabelsToBe | None = None,
+        spare_accepted: bool = False,
     ) -> Operation:
         """Decide about regions, in one step however many they are.
 
@@ -140,6 +142,11 @@ class Review(ReviewView):
         note : str
         next_position : (z, y, x), optional
             Where the person goes next; saved with the decision.
+        labels_to_be : LabelsToBe, optional
+            What was read before of the labels that the regions' voxels get.
+        spare_accepted : bool
+            Leave voxels alone that were accepted as part of other regions, and regions of which
+            that is half or more.
 
         Returns
         -------
@@ -161,67 +168,17 @@ class Review(ReviewView):
                     "a label can be replaced by the previous one only where the review began from "
                     f"a mask; choose {Replacement.BACKGROUND} or {Replacement.RUNNER_UP}"
                 )
-            decisions = decide_regions(self.history, regions, region_labels, status)
-            change = label_change(self.result, self.history, self.mask, kind, decisions, used)
+            decisions = decide_regions(
+                self.history, regions, region_labels, status, spare_accepted=spare_accepted
+            )
+            change = label_change(
+                self.result, self.history, self.mask, kind, decisions, used, labels_to_be
+            )
             return self._carry_out(
                 self._record.save_operation(
                     kind, decisions, change, settings, used, note, next_position
                 )
             )
-
-    def _carry_out(self, operation: Operation) -> Operation:
-        """Do what was saved."""
-        self.history.push(operation)
-        if operation.change is not None:
-            self.mask.write(operation.change)
-        return operation
-
-    def paint(
-        self,
-        change: VoxelChange,
-        region: Region | None = None,
-        region_labels: RegionMap | None = None,
-        settings: RegionSettings | None = None,
-    ) -> Operation:
-        """Save a stroke that the viewer has painted into ``mask.array`` already.
-
-        Where it can't be saved, the array becomes again what it was.
-
-        Parameters
-        ----------
-        change : VoxelChange
-            At least one voxel.
-        region : Region, optional
-            It becomes edited.
-        region_labels : RegionMap, optional
-            Ids of the regions; needed with `region`.
-        settings : RegionSettings, optional
-            What made the region.
-
-        Raises
-        ------
-        SettingsError
-            If the change is empty, leaves the scan, or holds labels that the mask can't.
-        StoreError
-            If it can't be saved.
-        """
-        with self._lock:
-            try:
-                self._record.check_writable()
-                change = painted_change(change, self.mask.labels)
-                decisions: tuple[RegionDecision, ...] = ()
-                if region is not None:
-                    if region_labels is None:
-                        raise SettingsError("painting in a region needs the labels of the regions")
-                    decisions = decide_regions(self.history, [region], region_labels, Status.EDITED)
-                operation = self._record.save_operation(
-                    "edit", decisions, change, settings, None, "", None
-                )
-            except (SettingsError, StoreError):
-                if not self.read_only:
-                    self.mask.restore(change.box.intersection(Roi.whole(self.history.shape)))
-                raise
-            return self._carry_out(operation)
 
     def undo(self) -> Operation | None:
         """Take the last step back, decision or stroke; nothing is erased from the journal.

@@ -12,7 +12,7 @@ from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.review.events import EVENTS
 from napari_bayesseg.review.journal import Journal, Row
 from napari_bayesseg.review.operation_rows import operation_content, read_index
-from napari_bayesseg.review.operations import Kind, Operation, RegionDecision
+from napari_bayesseg.review.operations import Kind, Operation, RegionDecision, Tool
 from napari_bayesseg.review.region_names import RegionNames
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.status import Replacement
@@ -134,12 +134,13 @@ class ReviewRecord:
         replacement: Replacement | None,
         note: str,
         position: Index3 | None,
+        tool: Tool | None = None,
     ) -> Operation:
         """Add the row of an operation, with where the person goes next."""
         state = _position_state(position)
         if settings is not None and settings != self.settings:
             state["settings"] = settings.checked().as_json()
-        content = operation_content(decisions, settings, replacement, note)
+        content = operation_content(decisions, settings, replacement, note, tool)
         row = self._append(kind, content, None if change is None else change.to_bytes(), state)
         return Operation(
             row.sequence,
@@ -151,6 +152,7 @@ class ReviewRecord:
             settings,
             replacement,
             note,
+            tool,
         )
 
     def save_reversal(self, action: str, operation: Operation) -> None:

@@ -10,7 +10,9 @@ from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.desk_crops import DeskCrops
-from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
+from napari_bayesseg.session.desk_decisions import BulkKind
+from napari_bayesseg.session.desk_editing import RegionEditor
+from napari_bayesseg.session.desk_edits import EditDesk
 from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
 from napari_bayesseg.session.desk_journal import DeskJournal
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
@@ -20,7 +22,7 @@ from napari_bayesseg.session.job import JobSlot, explain
 __all__ = ["BulkKind", "BulkPreview", "LiveLine", "ReviewDesk"]
 
 
-class ReviewDesk(DecisionDesk):
+class ReviewDesk(EditDesk):
     """One result under review; everything happens on the thread that made it.
 
     Signals:
@@ -35,12 +37,15 @@ class ReviewDesk(DecisionDesk):
       painted it has seen.
     - ``editing_changed(bool)``, ``busy_changed(bool)``
     - ``saved(int)``: sequence number of the journal's row, once it is on the disk.
+    - ``protection_hit(int)``: id of the accepted region that a stroke was kept from.
     - ``failed(str)``, ``notice(str)``: one line for the person.
     """
 
     def __init__(self, opened: Opened, background: Background) -> None:
         super().__init__(opened)
         self._background = background
+        self._deciding = JobSlot(background, "decision", self._busy_may_have_changed)
+        self.editor = RegionEditor(self, background)
         self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
         self._files: list[JobSlot] = []
         self.crops = DeskCrops(self, background, self._busy_may_have_changed)
@@ -53,15 +58,16 @@ class ReviewDesk(DecisionDesk):
 
     @property
     def is_busy(self) -> bool:
-        """Whether regions are being found, or a file written."""
-        files = any(job.is_running for job in self._files)
-        return self._finding.is_running or self.crops.is_running or files
+        """Whether regions are being found or decided about, or a file written."""
+        jobs = (self._finding, self._deciding, *self._files)
+        return self.crops.is_running or any(job.is_running for job in jobs)
 
     def close(self) -> None:
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
         self.crops.close()
-        for job in (self._finding, *self._files):
+        for job in (self._finding, self._deciding, *self._files):
             job.close()
+        self.editor.close()
         self.journal.close()
         self.review.close()
 
@@ -149,10 +155,16 @@ class ReviewDesk(DecisionDesk):
 
     def _line(self, lower: float, upper: float) -> LiveLine:
         if self._numbers is None or self._numbers[0] is not self.queue:
-            pace = self.review.seconds_per_decision
+            pace = self._pace()
             self._numbers = (self.queue, QueueNumbers.of(self.queue), pace)
         _, numbers, pace = self._numbers
         return numbers.line(self.source.curve, lower, upper, pace)
+
+    def _pace(self) -> float | None:
+        """Return the person's seconds for a decision; the last ones while a step is taken."""
+        if self._deciding.is_running:
+            return None if self._numbers is None else self._numbers[2]
+        return self.review.seconds_per_decision
 
     # Files
 

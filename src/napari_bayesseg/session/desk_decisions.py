@@ -1,35 +1,35 @@
-"""Decisions, strokes and their history."""
+"""Decisions and their history."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from napari_bayesseg.core.errors import BayesSegError
-from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.decisions import read_labels_to_be
 from napari_bayesseg.review.operations import Operation
+from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import VoxelChange
 from napari_bayesseg.session.desk_line import BulkPreview
 from napari_bayesseg.session.desk_state import DeskState
-from napari_bayesseg.session.desk_strokes import Indices, SplitStroke, split_stroke
+from napari_bayesseg.session.job import Job, JobSlot, explain
 
 __all__ = ["BulkKind", "DecisionDesk"]
 
 BulkKind = Literal["accept-below", "reject-above"]
 
-_NOWHERE = Roi((0, 0, 0), (0, 0, 0))
-
 
 class DecisionDesk(DeskState):
     """The part of a :class:`~napari_bayesseg.session.desk.ReviewDesk` that decides.
 
-    All of it is at once, on the owner's thread; ``saved`` follows when the journal holds it.
+    All but :meth:`bulk` is at once, on the owner's thread; ``saved`` follows when the journal holds
+    it.
     """
+
+    _deciding: JobSlot
 
     def accept(self) -> None:
         """Let the model's labels stand in the current region, and go to the next undecided one."""
@@ -60,13 +60,63 @@ class DecisionDesk(DeskState):
     def bulk(self, kind: BulkKind) -> None:
         """Accept all pending regions below the upper threshold, or reject all above, in one step.
 
-        Below: those whose maximum doesn't reach it, which need no look.
+        Below: those whose maximum doesn't reach it, which need no look. It is done in the
+        background, because thousands of regions are read, saved and written; until then no other
+        step is taken. Voxels accepted as part of regions at other thresholds are left alone.
         """
+        if not self._may_step():
+            return
         regions = self._bulk_regions(kind)
         if not regions:
             self.notice.emit("no undecided region is there")
-        else:
-            self._decide(regions, Status.ACCEPTED if kind == "accept-below" else Status.REJECTED)
+            return
+        status = Status.ACCEPTED if kind == "accept-below" else Status.REJECTED
+        review, table, settings, replacement = (
+            self.review, self.table, self.settings, self.replacement
+        )  # fmt: skip
+
+        def work(_: Job) -> Operation:
+            labels = table.region_labels
+            known = read_labels_to_be(review.result, regions, labels, status, replacement)
+            return review.decide(
+                regions,
+                labels,
+                status,
+                settings=settings,
+                replacement=replacement,
+                labels_to_be=known,
+                spare_accepted=True,
+            )
+
+        self.notice.emit(f"deciding about {len(regions):,} regions\u2026")
+        self._deciding.start(
+            work,
+            lambda operation: self._take_bulk(operation, table),
+            lambda error: self.failed.emit(explain(error)),
+        )
+
+    def _take_bulk(self, operation: Operation, table: RegionTable) -> None:
+        """Tell what was decided about many regions, and leave the current one if it was."""
+        self._saved(operation, table)
+        self._tell_mask(operation)
+        if self.current is not None and self.queue.status(self.current.id).is_decided:
+            following = self.queue.next()
+            if following is not None:
+                self._show_current(following)
+        if self.current is not None:
+            self._remember(self.current)
+
+    def _remember(self, region: Region) -> None:
+        if not self._deciding.is_running:  # else the window would wait for the journal
+            super()._remember(region)
+
+    def _may_step(self) -> bool:
+        """Whether a step can be taken now; else the person is told why not."""
+        if self.read_only:
+            self.refuse()
+        elif self._deciding.is_running:
+            self.notice.emit("many regions are being decided about: a moment, please")
+        return not (self.read_only or self._deciding.is_running)
 
     def _bulk_regions(self, kind: BulkKind) -> tuple[Region, ...]:
         upper = self.settings.upper
@@ -76,29 +126,27 @@ class DecisionDesk(DeskState):
         if self.current is None:
             self.notice.emit("there is no region to decide about")
         else:
-            self._decide((self.current,), status)
+            self._decide(self.current, status)
 
-    def _decide(self, regions: Sequence[Region], status: Status) -> None:
-        if self.read_only:
-            self.refuse()
+    def _decide(self, region: Region, status: Status) -> None:
+        if not self._may_step():
             return
-        queue = self.queue.with_changes({region.id: status for region in regions})
-        leaves = status is not Status.PENDING and self.queue.current_id in {r.id for r in regions}
-        current = (queue.next() if leaves else None) or self.current
+        queue = self.queue.with_changes({region.id: status})
+        current = (queue.next() if status is not Status.PENDING else None) or region
         try:
             operation = self.review.decide(
-                regions,
+                (region,),
                 self.table.region_labels,
                 status,
                 settings=self.settings,
                 replacement=self.replacement,
-                note=self.notes.text(regions[0].id) if len(regions) == 1 else "",
-                next_position=None if current is None else current.position,
+                note=self.notes.text(region.id),
+                next_position=current.position,
             )
         except BayesSegError as error:
             self.failed.emit(str(error))
             return
-        self._saved(operation)
+        self._saved(operation, self.table)
         self._tell_mask(operation)
         if current is not self.current:
             self._show_current(current)
@@ -117,8 +165,7 @@ class DecisionDesk(DeskState):
         self._go_back(self.review.redo, "there is nothing to redo")
 
     def _go_back(self, step: Callable[[], Operation | None], if_none: str) -> None:
-        if self.read_only:
-            self.refuse()
+        if not self._may_step():
             return
         try:
             operation = step()
@@ -136,55 +183,10 @@ class DecisionDesk(DeskState):
         if region is not None:
             self._go(region)
 
-    def paint(self, indices: Indices, old: ArrayLike, new: ArrayLike) -> VoxelChange:
-        """Keep a stroke that has been painted on the reviewed mask.
-
-        Parameters
-        ----------
-        indices : three (n,) int
-            Along z, y and x; those of one stroke in the order of painting.
-        old, new : (n,) int, or one value for all
-            Labels before and after.
-
-        Returns
-        -------
-        VoxelChange
-            What must be reverted, perhaps nothing: voxels outside `edit_box` while editing, those
-            in accepted regions, and all where nothing may or can be saved.
-        """
-        if self.read_only:
-            self.refuse()
-            return self._split(indices, old, new, _NOWHERE).refused
-        whole = Roi.whole(self.result.spec.shape)
-        stroke = self._split(indices, old, new, self.edit_box or whole)
-        if stroke.hit_protected:
-            self.notice.emit("what is accepted is protected: reopen the region to paint there")
-        if stroke.kept.count == 0:
-            return stroke.refused
-        try:
-            operation = self.review.paint(
-                stroke.kept,
-                region=self.current if self.editing else None,
-                region_labels=self.table.region_labels,
-                settings=self.settings,
-            )
-        except BayesSegError as error:
-            self.failed.emit(str(error))
-            return self._split(indices, old, new, _NOWHERE).refused
-        self._saved(operation)
-        return stroke.refused
-
-    def _split(self, indices: Indices, old: ArrayLike, new: ArrayLike, box: Roi) -> SplitStroke:
-        return split_stroke(
-            indices,
-            old,
-            new,
-            box=box,
-            protected=self.review.protected,
-            dtype=self.review.mask.labels.dtype,
-        )
-
-    def _saved(self, operation: Operation) -> None:
-        """Tell what an operation on these regions has changed."""
+    def _saved(self, operation: Operation, table: RegionTable) -> None:
+        """Tell what an operation on the regions of a table has changed."""
         self.saved.emit(operation.sequence)
+        if table is not self.table:  # the thresholds have moved meanwhile
+            self._change_statuses(self.review.statuses(self.table))
+            return
         self._change_statuses({made.region_id: made.after for made in operation.decisions})

@@ -21,10 +21,7 @@ from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.session.desk_notes import DeskNotes
 from napari_bayesseg.session.desk_regions import Found, Opened
 
-__all__ = ["EDIT_MARGIN", "DeskState"]
-
-EDIT_MARGIN = 8
-"""Voxels around a region's box that may be painted while it is edited."""
+__all__ = ["DeskState"]
 
 
 class DeskState:
@@ -42,6 +39,7 @@ class DeskState:
     failed = Signal(str)
     saved = Signal(int)
     notice = Signal(str)
+    protection_hit = Signal(int)
 
     def __init__(self, opened: Opened) -> None:
         self.result: Result = opened.result
@@ -106,21 +104,13 @@ class DeskState:
             self.refuse()
         elif wanted and self.current is None:
             self.notice.emit("there is no region to edit")
-        elif wanted != self._editing:
+        elif wanted != self._editing and (not wanted or self._may_edit()):
             self._editing = wanted
             self.editing_changed.emit(wanted)
 
-    @property
-    def edit_box(self) -> Roi | None:
-        """Voxels that may be painted while editing: the region's box and 8 voxels around it."""
-        region = self.current
-        if not self._editing or region is None:
-            return None
-        low, high = region.box.start, region.box.stop
-        shape = self.table.region_labels.shape
-        z, y, x = (max(0, n - EDIT_MARGIN) for n in low)
-        far = [min(n + EDIT_MARGIN, size) for n, size in zip(high, shape, strict=True)]
-        return Roi((z, y, x), (far[0], far[1], far[2]))
+    def _may_edit(self) -> bool:
+        """Whether the current region may be edited now."""
+        return True
 
     def next(self) -> Region | None:
         """Go to the next undecided region, going round at the end."""
@@ -169,12 +159,16 @@ class DeskState:
         """Make a region the current one, and remember it."""
         if region.id == self._queue.current_id:
             return
+        self._remember(region)
+        self._show_current(region)
+
+    def _remember(self, region: Region) -> None:
+        """Save that the person is at a region."""
         if not self.read_only:
             try:
                 self.review.set_position(region.position)
             except BayesSegError as error:
                 self.failed.emit(str(error))
-        self._show_current(region)
 
     def _show_current(self, region: Region | None) -> None:
         self._queue = self._queue.at_region(_id(region))

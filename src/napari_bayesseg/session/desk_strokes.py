@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.review.voxels import VoxelChange, voxel_change_from_indices
 
 __all__ = ["Indices", "SplitStroke", "split_stroke"]
@@ -25,13 +25,18 @@ class SplitStroke:
     ----------
     kept, refused : VoxelChange
         Either may be empty; `kept` is where it would change no label.
-    hit_protected : bool
-        Whether voxels were refused because they are protected.
+    hit_at : (z, y, x) or None
+        A voxel that was refused because it is protected.
     """
 
     kept: VoxelChange
     refused: VoxelChange
-    hit_protected: bool
+    hit_at: Index3 | None
+
+    @property
+    def hit_protected(self) -> bool:
+        """Whether voxels were refused because they are protected."""
+        return self.hit_at is not None
 
 
 def split_stroke(
@@ -40,10 +45,11 @@ def split_stroke(
     new: ArrayLike,
     *,
     box: Roi,
+    may_change: NDArray[np.bool_] | None = None,
     protected: Callable[[Roi], NDArray[np.bool_]],
     dtype: np.dtype[Any],
 ) -> SplitStroke:
-    """Keep what lies inside a box and is not protected.
+    """Keep what lies inside a box, or some voxels of it, and is not protected.
 
     Parameters
     ----------
@@ -53,6 +59,8 @@ def split_stroke(
         Labels before and after.
     box : Roi
         The rest is refused.
+    may_change : (Z, Y, X) bool, optional
+        Of the box: which of its voxels; by default all.
     protected : callable
         Which voxels of a box are not to be painted: Roi -> bool array of its shape.
     dtype : numpy.dtype
@@ -68,15 +76,21 @@ def split_stroke(
         places = (z[chosen], y[chosen], x[chosen])
         return voxel_change_from_indices(places, before[chosen], after[chosen])
 
-    kept, hit = part(allowed), False
+    kept, hit_at = part(allowed), None
     if kept.count:
         origin = kept.box.start
         inside = tuple(axis[allowed] - low for axis, low in zip((z, y, x), origin, strict=True))
         blocked = protected(kept.box)[inside]
-        hit = bool(blocked.any())
-        if hit:
+        if blocked.any():
+            first = np.flatnonzero(allowed)[int(blocked.argmax())]
+            hit_at = (int(z[first]), int(y[first]), int(x[first]))
             allowed[allowed] = ~blocked
-            kept = part(allowed)
+        if may_change is not None:
+            inside = tuple(
+                axis[allowed] - low for axis, low in zip((z, y, x), box.start, strict=True)
+            )
+            allowed[allowed] = may_change[inside]
+        kept = part(allowed)
     if np.array_equal(kept.old, kept.new):
         kept = part(np.zeros_like(allowed))
-    return SplitStroke(kept, part(~allowed), hit)
+    return SplitStroke(kept, part(~allowed), hit_at)

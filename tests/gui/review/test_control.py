@@ -87,7 +87,7 @@ def test_buttons_do_the_same(window: ReviewWindow) -> None:
 
 def test_every_action_has_a_button(window: ReviewWindow) -> None:
     tab = window.tab
-    buttons = {**tab.decisions.buttons, **tab.files.buttons}
+    buttons = {**tab.decisions.buttons, **tab.edit.buttons, **tab.files.buttons}
     buttons["restore_layers"] = tab.messages.restore
     assert set(buttons) == {action.id for action in ACTIONS}
     assert all(button.toolTip() == button.action.button_tooltip for button in buttons.values())
@@ -205,9 +205,9 @@ def test_many_at_once_only_after_a_yes(
     assert window.desk.queue.remaining == 18
     answer(monkeypatch, QMessageBox.StandardButton.Ok)
     window.tab.decisions.buttons["accept_below"].click()
-    assert window.desk.queue.remaining == 4
+    window.wait(lambda: window.desk.queue.remaining == 4)
     window.tab.decisions.buttons["reject_above"].click()
-    assert window.desk.queue.remaining == 0
+    window.wait(lambda: window.desk.queue.remaining == 0)
     window.tab.decisions.buttons["reject_above"].click()
     assert "no such pending region" in window.tab.messages.message.text()
     window.press(Key.Key_Z, CTRL)

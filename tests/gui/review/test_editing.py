@@ -18,7 +18,7 @@ from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_windo
 pytestmark = pytest.mark.viewer
 
 Key = Qt.Key
-# The middle of region 1; its box and 8 voxels around it end before voxel 13.
+# The middle of region 1; two voxels around it end before voxel 7.
 Z, Y, X = 3, 3, 3
 OUTSIDE = 18
 
@@ -47,7 +47,7 @@ def test_w_takes_up_a_brush_with_the_likely_label(window: ReviewWindow) -> None:
     assert window.viewer.layers.selection.active is layer
     assert (layer.mode, layer.selected_label, layer.n_edit_dimensions) == ("paint", 2, 2)
     assert layer.brush_size <= 5
-    assert window.text.startswith("Edit \u00b7 brush stays inside the box")
+    assert window.text == "Edit \u00b7 class 2 \u00b7 brush stays at the region\nW to finish"
     assert window.tab.decisions.buttons["edit"].text() == "Finish (W)"
     assert 7 in window.layer("regions")._slice.image.raw
     window.press(Key.Key_W)
@@ -69,12 +69,12 @@ def test_w_takes_up_a_brush_with_the_likely_label(window: ReviewWindow) -> None:
     assert window.reviewed.mode == "pan_zoom"
 
 
-def test_a_stroke_is_kept_inside_the_box_and_taken_back_outside(window: ReviewWindow) -> None:
+def test_a_stroke_is_kept_at_the_region_and_taken_back_outside(window: ReviewWindow) -> None:
     window.press(Key.Key_W)
-    window.drag((Y, X), (Y, 8), (Y, OUTSIDE))
+    window.drag((Y, X), (Y, 6), (Y, OUTSIDE))
     mask = np.asarray(window.reviewed.data)
-    assert mask[Z, Y, X] == mask[Z, Y, 8] == 2
-    assert_array_equal(mask[:, :, 13:], np.asarray(window.desk.result.labels)[:, :, 13:])
+    assert mask[Z, Y, X] == mask[Z, Y, 6] == 2
+    assert_array_equal(mask[:, :, 7:], np.asarray(window.desk.result.labels)[:, :, 7:])
     assert_array_equal(mask, window.desk.review.mask.labels)
     assert_array_equal(shown(window), mask[Z])
     assert steps(window)[0].startswith("paint")
@@ -105,8 +105,8 @@ def test_polygons_and_fills_are_clipped_as_well(window: ReviewWindow) -> None:
     layer.paint_polygon(np.array(corners, float), 2)
     window.settle()
     mask = np.asarray(layer.data)
-    assert mask[Z, 10, 10] == 2
-    assert (mask[Z, :, 13:] == 0).all()
+    assert mask[Z, 5, 5] == 2
+    assert (mask[Z, :, 7:] == 0).all()
     assert_array_equal(mask, window.desk.review.mask.labels)
     assert_array_equal(shown(window), mask[Z])
     layer.fill((Z, 20, 20), 1)

@@ -94,7 +94,10 @@ def test_outlines_follow_statuses_and_the_current_region(
     layers.set_statuses({1: Status.REJECTED, 2: Status.ACCEPTED}, (1,))
     layers.set_current(2)
     assert (shown(layers.regions)[3, 3], shown(layers.regions)[9, 9]) == (8 + 3, 16 + 6)
-    layers.set_edit_box(Roi((2, 1, 1), (5, 15, 15)))
+    layers.set_paintable(Roi((2, 1, 1), (5, 15, 15)), np.ones((3, 14, 14), bool))
+    layers.set_contour(Roi((3, 5, 6), (4, 6, 7)), np.ones((1, 1, 1), bool))
+    assert shown(layers.regions)[5, 6] == 248
+    layers.set_contour(None)
     assert (shown(layers.regions)[1, 1], shown(layers.regions)[6, 6]) == (7, 0)
 
 

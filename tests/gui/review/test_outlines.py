@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 from numpy.testing import assert_array_equal
+from scipy import ndimage
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.review.outlines import Outlines, outline_colours
@@ -14,6 +15,11 @@ from napari_bayesseg.review.status import Status
 
 SHAPE = (4, 6, 8)
 IDS = 70
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(4)
 
 
 @pytest.fixture
@@ -64,7 +70,8 @@ def test_ids_that_are_gone_are_passed_over(outlines: Outlines, labels: np.ndarra
 
 def test_the_box_to_paint_in_is_framed_in_every_slice() -> None:
     outlines = Outlines(SHAPE)
-    outlines.set_box(Roi((1, 1, 2), (3, 5, 7)))
+    box = Roi((1, 1, 2), (3, 5, 7))
+    outlines.set_paintable(box, np.ones(box.shape, bool))
     frame = np.zeros((6, 8), np.uint8)
     frame[1:5, 2:7] = 7
     frame[2:4, 3:6] = 0
@@ -76,8 +83,29 @@ def test_the_box_to_paint_in_is_framed_in_every_slice() -> None:
     single = np.zeros((1, 6, 8), np.uint8)
     single[0] = frame
     assert_array_equal(outlines[1:2], single)
-    outlines.set_box(None)
+    outlines.set_paintable(None)
     assert_array_equal(outlines, 0)
+
+
+def test_rims_of_any_shape_lie_inside_and_close_in_every_slice(rng: np.random.Generator) -> None:
+    box = Roi((1, 0, 1), (4, 6, 7))
+    mask = rng.random(box.shape) > 0.3
+    paintable = np.zeros(SHAPE, bool)
+    paintable[box.slices] = mask
+    outlines = Outlines(SHAPE)
+    outlines.set_paintable(box, mask)
+    outlines.set_contour(Roi((2, 2, 3), (3, 3, 4)), np.ones((1, 1, 1), bool))
+    for axis in range(3):
+        for index in range(SHAPE[axis]):
+            seen = np.take(paintable, index, axis)
+            inner = ndimage.binary_erosion(seen)  # by the four neighbours; none at the ends
+            expected = np.where(seen & ~inner, 7, 0)
+            place = [2, 2, 3]
+            if place.pop(axis) == index:
+                expected[tuple(place)] = 248
+            key = [slice(None)] * 3
+            key[axis] = index
+            assert_array_equal(outlines[tuple(key)], expected)
 
 
 def test_a_decision_costs_nothing_in_a_large_volume() -> None:
@@ -96,8 +124,8 @@ def test_the_current_region_is_bright_and_the_others_faint(outlines: Outlines) -
     colours = outline_colours()
     layer = Labels(outlines, colormap=colours, multiscale=False)
     assert layer.colormap.map(0)[3] == 0
-    assert layer.colormap.map(8 * 30 + 6)[3] == 1
+    assert layer.colormap.map(8 * 30 + 6)[3] == layer.colormap.map(248)[3] == 1
     for status in range(1, 6):
         assert 0 < layer.colormap.map(8 * 4 + status)[3] < 0.6
-    shades = {tuple(layer.colormap.map(8 + code)[:3]) for code in range(1, 8)}
-    assert len(shades) == 7
+    codes = (*range(9, 16), 248)
+    assert len({tuple(layer.colormap.map(code)[:3]) for code in codes}) == 8

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["ACTIONS", "FINISH_EDIT", "PLUGIN", "Action", "get_action"]
+__all__ = ["ACTIONS", "FINISH_EDIT", "PLUGIN", "Action", "When", "actions_of", "get_action"]
 
 PLUGIN = "napari-bayesseg"
+
+When = Literal["always", "editing", "contour"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class Action:
         What it does, in a sentence or two.
     hold : bool
         Whether it lasts as long as its key is held down; the method ``end_<id>`` then ends it.
+    when : str
+        Its key works always, while a region is edited, or while a contour is shown: at other times
+        it stays napari's.
     """
 
     id: str
@@ -36,6 +42,7 @@ class Action:
     key: str
     tooltip: str
     hold: bool = False
+    when: When = "always"
 
     @property
     def command(self) -> str:
@@ -108,7 +115,55 @@ ACTIONS = (
         "Edit",
         "paint in this region",
         "W",
-        "Paint in this region; strokes stay inside its box. Again, or Escape, to finish.",
+        "Paint in this region; strokes stay where the page Edit says. Again, or Escape, to finish.",
+    ),
+    Action(
+        "fill_region",
+        "Fill",
+        "fill this region with the class",
+        "Shift+F",
+        "Give the whole region the class of the page Edit, in one step.",
+        when="editing",
+    ),
+    Action(
+        "smooth_region",
+        "Smooth",
+        "smooth the boundaries of this region",
+        "Shift+S",
+        "Smooth the boundaries here a little; again for more.",
+        when="editing",
+    ),
+    Action(
+        "brush_reach",
+        "Further",
+        "let the brush go further, or stay",
+        "Shift+W",
+        "Let the brush paint at the region, in the box around it, or anywhere.",
+        when="editing",
+    ),
+    Action(
+        "lower_level",
+        "Grow",
+        "show the contour; grow it",
+        ",",
+        "Show where the class ends at a level of its mean probability; again for a lower level.",
+        when="editing",
+    ),
+    Action(
+        "raise_level",
+        "Shrink",
+        "show the contour; shrink it",
+        ".",
+        "Show where the class ends at a level of its mean probability; again for a higher level.",
+        when="editing",
+    ),
+    Action(
+        "apply_contour",
+        "Apply",
+        "take the contour over",
+        "Enter",
+        "Let the class end at the contour that is shown, in one step.",
+        when="contour",
     ),
     Action(
         "write_note",
@@ -195,9 +250,19 @@ ACTIONS = (
 """Every action, in the order of the cheat sheet."""
 
 FINISH_EDIT = Action(
-    "finish_edit", "Finish", "finish painting", "Escape", "Stop painting; go on with the review."
+    "finish_edit",
+    "Finish",
+    "finish painting",
+    "Escape",
+    "Stop painting; go on with the review.",
+    when="editing",
 )
 """Bound only while painting: elsewhere the key stays napari's."""
+
+
+def actions_of(when: When) -> tuple[Action, ...]:
+    """Return the actions whose keys work then."""
+    return tuple(action for action in (*ACTIONS, FINISH_EDIT) if action.when == when)
 
 
 def get_action(name: str) -> Action:

@@ -12,9 +12,14 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, Action
-from napari_bayesseg.gui.review.canvas_text import EDITING, HIDDEN, CanvasText, review_text
-from napari_bayesseg.gui.review.editing import Editing
+from napari_bayesseg.gui.review.actions import Action, actions_of
+from napari_bayesseg.gui.review.canvas_text import (
+    HIDDEN,
+    CanvasText,
+    protected_text,
+    review_text,
+)
+from napari_bayesseg.gui.review.edit_canvas import EditCanvas
 from napari_bayesseg.gui.review.hiding import Hiding
 from napari_bayesseg.gui.review.layers import ReviewLayers
 from napari_bayesseg.gui.review.navigation import Navigator
@@ -60,7 +65,6 @@ class ReviewCanvas(QObject):
         self._viewer = viewer
         self._desk = desk
         self._results = results
-        self._begin, self._end = begin, end
         self._flown: Index3 | None = None
         self._text = CanvasText(viewer)
         self._navigator = Navigator(viewer)
@@ -77,9 +81,9 @@ class ReviewCanvas(QObject):
         )
         self.layers.removed.connect(self._on_removed)
         results.removed.connect(self._on_removed)
-        self._editing = Editing(viewer, desk, self.layers, self)
-        self._keys = CanvasKeys(viewer, ACTIONS, begin, end)
-        self._escape: CanvasKeys | None = None
+        self._keys = CanvasKeys(viewer, actions_of("always"), begin, end)
+        self._editing = EditCanvas(viewer, desk, self.layers, begin, end, self)
+        self._editing.changed.connect(self._show_mode)
         self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
             (desk.measure_changed, self._on_measure),
             (desk.thresholds_changed, self._set_contrast),
@@ -87,8 +91,8 @@ class ReviewCanvas(QObject):
             (desk.statuses_changed, self._on_statuses),
             (desk.current_changed, self._on_current),
             (desk.mask_changed, self.layers.refresh_mask),
-            (desk.editing_changed, self._on_editing),
             (desk.notes.changed, self._show_mode),
+            (desk.protection_hit, self._on_protection_hit),
         )
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -102,8 +106,6 @@ class ReviewCanvas(QObject):
             signal.disconnect(slot)
         self._results.removed.disconnect(self._on_removed)
         self._hiding.end()
-        if self._escape is not None:
-            self._escape.close()
         self._editing.close()
         self._keys.close()
         self.layers.close()
@@ -180,17 +182,8 @@ class ReviewCanvas(QObject):
             self.fly()
         self._show_mode()
 
-    def _on_editing(self, is_editing: bool) -> None:
-        self.layers.set_edit_box(self._desk.edit_box)
-        if is_editing:
-            self._editing.begin(self._runner_up())
-            self._escape = CanvasKeys(self._viewer, (FINISH_EDIT,), self._begin, self._end)
-        else:
-            self._editing.end()
-            if self._escape is not None:
-                self._escape.close()
-                self._escape = None
-        self._show_mode()
+    def _on_protection_hit(self, region_id: int) -> None:
+        self._text.show(protected_text(region_id))
 
     def _on_removed(self, name: str) -> None:
         self.said.emit(f"Layer {name!r} was deleted; 'Restore layers' brings it back.")
@@ -222,22 +215,12 @@ class ReviewCanvas(QObject):
         """Return any layer that lies where the result does."""
         return next(iter((*self.layers.layers, *self._overlays())), None)
 
-    def _runner_up(self) -> int:
-        """Return the second likeliest class where the region is most uncertain."""
-        region = self._desk.current
-        if region is None:
-            return 0
-        result = self._desk.result
-        probabilities = np.array(result.mean_probability[(..., *region.position)])
-        probabilities[int(np.asarray(result.labels[region.position]))] = -np.inf
-        return int(probabilities.argmax())
-
     def _show_mode(self) -> None:
         desk = self._desk
         if self._hiding.is_active:
             self._text.show(HIDDEN)
         elif desk.editing:
-            self._text.show(EDITING)
+            self._text.show(self._editing.text)
         else:
             region = desk.current
             unit = get_measure(split_excess(desk.settings.measure)[0]).unit

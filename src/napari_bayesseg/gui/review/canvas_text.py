@@ -6,16 +6,21 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.review.edits import BrushReach, Contour
 from napari_bayesseg.review.status import Status
 
 if TYPE_CHECKING:
     import napari
 
-__all__ = ["EDITING", "HIDDEN", "CanvasText", "review_text"]
+__all__ = ["HIDDEN", "CanvasText", "contour_text", "edit_text", "protected_text", "review_text"]
 
 _NOTE_LENGTH = 36  # characters
 HIDDEN = "Overlays hidden"
-EDITING = "Edit \u00b7 brush stays inside the box\nW to finish"
+_REACHES = {
+    BrushReach.REGION: "brush stays at the region",
+    BrushReach.BOX: "brush stays inside the box",
+    BrushReach.ANYWHERE: "brush paints anywhere",
+}
 
 
 class CanvasText:
@@ -78,3 +83,22 @@ def review_text(
         f"Review \u00b7 region {region.id} of {count} \u00b7 {status}\n"
         f"{classes} \u00b7 max {region.maximum:.2g} {unit}" + (f"\nWhy: {why}" if why else "")
     )
+
+
+def edit_text(class_name: str, reach: BrushReach) -> str:
+    """Return what the canvas says while the brush is out."""
+    return f"Edit \u00b7 {class_name} \u00b7 {_REACHES[reach]}\nW to finish"
+
+
+def contour_text(class_name: str, contour: Contour) -> str:
+    """Return what the canvas says while a contour is shown that isn't taken over yet."""
+    changes = f"+{contour.grown:,} \u2212{contour.shrunk:,} voxels"
+    return (
+        f"Edit \u00b7 {class_name} to its {100 * contour.level:.0f} % contour \u00b7 {changes}\n"
+        "Enter to apply \u00b7 Escape to drop"
+    )
+
+
+def protected_text(region_id: int) -> str:
+    """Return what the canvas says after the brush has hit what is accepted."""
+    return f"Region {region_id} is accepted: it is protected\nReopen it to paint there"

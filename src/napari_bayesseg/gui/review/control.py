@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
@@ -13,6 +13,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import Action, get_action
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
 from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
+from napari_bayesseg.gui.review.edit_control import EditControl
 from napari_bayesseg.gui.review.journal_question import HEAD_FILTER, ask_journal_check
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.review.crop_boxes import CropSettings
@@ -44,7 +45,7 @@ _BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
 }
 
 
-class ReviewControl(QObject):
+class ReviewControl(EditControl):
     """Carries out actions, wherever they come from: button, key, palette or cheat sheet.
 
     Parameters
@@ -164,14 +165,6 @@ class ReviewControl(QObject):
     def end_hide_overlays(self) -> None:
         """Show everything again."""
         self._open_canvas.end_hide_overlays()
-
-    def edit(self) -> None:
-        """Begin to paint in the current region, or finish."""
-        self.desk.editing = not self.desk.editing
-
-    def finish_edit(self) -> None:
-        """Stop painting."""
-        self.desk.editing = False
 
     def write_note(self) -> None:
         """Ask for a line about the current region."""

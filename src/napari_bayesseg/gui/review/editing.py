@@ -1,7 +1,8 @@
-"""Painting: strokes on the reviewed labels go to the desk; edit mode keeps them in their box."""
+"""Painting: strokes on the reviewed labels go to the desk; edit mode says where."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
@@ -9,16 +10,15 @@ from qtpy.QtCore import QObject, QTimer
 from napari_bayesseg.gui.review.layers import ReviewLayers
 from napari_bayesseg.gui.review.strokes import Stroke, read_stroke
 from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.desk_editing import EditOptions
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Labels, Layer
-    from napari.utils.events import Event
+    from napari.utils.events import Event, EventEmitter
 
-__all__ = ["BRUSH_SIZE", "FILL_OPACITY", "Editing"]
+__all__ = ["FILL_OPACITY", "Editing"]
 
-BRUSH_SIZE = 3
-"""In voxels: regions are small."""
 FILL_OPACITY = 0.4
 """Of the reviewed labels while there is a brush."""
 
@@ -51,11 +51,12 @@ class Editing(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._take_late)
+        self._is_taking = False
         layers.restored.connect(self._follow)
         self._follow()
 
-    def begin(self, label: int) -> None:
-        """Take up a small brush that paints `label`."""
+    def begin(self) -> None:
+        """Take up the brush that the editor of the desk has in hand."""
         layer = self._layers.reviewed
         if layer is None:
             return
@@ -65,10 +66,34 @@ class Editing(QObject):
         # A stroke is seen as an area; only what surrounds it is seen as lines.
         self._former_look = (layer.contour, layer.opacity)
         layer.contour, layer.opacity = 0, FILL_OPACITY
-        layer.n_edit_dimensions = 2
-        layer.selected_label = label
-        layer.brush_size = BRUSH_SIZE
+        self.take(self._desk.editor.options)
         layer.mode = "paint"
+
+    def take(self, options: EditOptions) -> None:
+        """Take another brush in hand."""
+        layer = self._layers.reviewed
+        if layer is None or not self._desk.editing:
+            return
+        self._is_taking = True
+        layer.n_edit_dimensions = 3 if options.is_3d else 2
+        layer.selected_label = options.label
+        layer.brush_size = options.brush_size
+        self._is_taking = False
+
+    def _on_hand(self) -> None:
+        """Tell the editor what the person has taken in hand by napari's own keys and controls."""
+        layer = self._followed
+        if layer is None or self._is_taking or not self._desk.editing:
+            return
+        editor = self._desk.editor
+        editor.choose(
+            replace(
+                editor.options,
+                label=int(layer.selected_label),
+                brush_size=round(layer.brush_size),
+                is_3d=layer.n_edit_dimensions == 3,
+            )
+        )
 
     def end(self) -> None:
         """Put the brush down; the layer that was active before is active again."""
@@ -95,12 +120,21 @@ class Editing(QObject):
             self._unfollow()
             # The last to hear, because it clears what it was told.
             layer.events.paint.connect(self._on_paint, position="last")
+            for event in self._hand_events(layer):
+                event.connect(self._on_hand)
             self._followed = layer
 
     def _unfollow(self) -> None:
         if self._followed is not None:
             self._followed.events.paint.disconnect(self._on_paint)
+            for event in self._hand_events(self._followed):
+                event.disconnect(self._on_hand)
             self._followed = None
+
+    @staticmethod
+    def _hand_events(layer: Labels) -> tuple[EventEmitter, ...]:
+        events = layer.events
+        return events.selected_label, events.brush_size, events.n_edit_dimensions
 
     def _on_paint(self, event: Event) -> None:
         layer = self._followed

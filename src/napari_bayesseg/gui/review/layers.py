@@ -6,8 +6,10 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import zarr
 from napari.layers import Labels, Layer
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_bayesseg.core.geometry import Roi
@@ -130,9 +132,14 @@ class ReviewLayers(QObject):
         self._outlines.set_current(region_id)
         self._mark_stale()
 
-    def set_edit_box(self, box: Roi | None) -> None:
-        """Outline the box that may be painted in."""
-        self._outlines.set_box(box)
+    def set_paintable(self, box: Roi | None, mask: NDArray[np.bool_] | None = None) -> None:
+        """Outline the voxels of a box that may be painted, or none."""
+        self._outlines.set_paintable(box, mask)
+        self._mark_stale()
+
+    def set_contour(self, box: Roi | None, mask: NDArray[np.bool_] | None = None) -> None:
+        """Outline the voxels of a box that are within a contour, or none."""
+        self._outlines.set_contour(box, mask)
         self._mark_stale()
 
     def refresh_mask(self, roi: Roi) -> None:

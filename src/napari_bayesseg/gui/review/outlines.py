@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from qtpy.QtGui import QColor
 
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.gui.review.status_style import BOX_COLOUR, CURRENT_COLOUR, STATUS_COLOURS
+from napari_bayesseg.gui.review.status_style import (
+    BOX_COLOUR,
+    CONTOUR_COLOUR,
+    CURRENT_COLOUR,
+    STATUS_COLOURS,
+)
 from napari_bayesseg.io.lazy import BlockArray
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.review.status import Status
@@ -26,7 +31,8 @@ CODES = {
     Status.DEFERRED: 5,
 }
 CURRENT = 6
-BOX = 7
+PAINTABLE = 7
+CONTOUR = 248
 GROUPS = 31
 """Regions side by side get different numbers, so that a line is drawn between them."""
 FAINT = 0.45
@@ -37,7 +43,7 @@ class Outlines(BlockArray):
 
     A voxel outside all regions is 0; one inside is ``8 * (id % 31) + code`` with the codes 1 to 5
     for pending, accepted, rejected, edited and deferred, and 6 for the current region. In 7 each
-    slice holds the frame of the box that may be painted in.
+    slice holds the rim of what may be painted, in 248 that of a contour.
 
     Values are looked up when a slice is asked for, so that a decision changes one number however
     large its region is, and no second volume is kept.
@@ -45,7 +51,8 @@ class Outlines(BlockArray):
 
     def __init__(self, shape: Index3) -> None:
         super().__init__(shape, np.dtype(np.uint8))
-        self._box: Roi | None = None
+        self._paintable: _Rim | None = None
+        self._contour: _Rim | None = None
         self.set_regions(RegionMap.empty(shape))
 
     def set_regions(self, region_labels: RegionMap) -> None:
@@ -75,15 +82,20 @@ class Outlines(BlockArray):
         former, self._current = self._current, region_id or 0
         self._rewrite(np.array([i for i in (former, self._current) if 0 < i < self._values.size]))
 
-    def set_box(self, box: Roi | None) -> None:
-        """Mark the box that may be painted in, or none."""
-        self._box = box
+    def set_paintable(self, box: Roi | None, mask: NDArray[np.bool_] | None = None) -> None:
+        """Mark the voxels of a box that may be painted, or none."""
+        self._paintable = None if box is None or mask is None else _Rim(box, mask)
+
+    def set_contour(self, box: Roi | None, mask: NDArray[np.bool_] | None = None) -> None:
+        """Mark the voxels of a box that are within a contour, or none."""
+        self._contour = None if box is None or mask is None else _Rim(box, mask)
 
     def _read_box(self, start: tuple[int, ...], stop: tuple[int, ...]) -> NDArray[np.uint8]:
         part = Roi((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
         values: NDArray[np.uint8] = self._values[self._labels[part.slices]]
-        if self._box is not None:
-            _draw_frame(values, part, self._box)
+        for rim, code in ((self._paintable, PAINTABLE), (self._contour, CONTOUR)):
+            if rim is not None:
+                rim.draw(values, part, code)
         return values
 
     def _rewrite(self, ids: NDArray[Any]) -> None:
@@ -92,28 +104,43 @@ class Outlines(BlockArray):
         self._values[ids] = self._groups[ids] + codes
 
 
-def _draw_frame(values: NDArray[np.uint8], part: Roi, box: Roi) -> None:
-    """Draw the sides of a box into the values of a slice, or of any other part of the volume."""
-    common = box.intersection(part)
-    if common.is_empty:
-        return
-    inside = values[common.relative_to(part.start).slices]
-    for axis in (axis for axis in range(3) if part.shape[axis] > 1):
-        for side in (box.start[axis], box.stop[axis] - 1):
-            if common.start[axis] <= side < common.stop[axis]:
-                np.moveaxis(inside, axis, 0)[side - common.start[axis]] = BOX
+class _Rim:
+    """The outermost voxels of a set, seen in any slice."""
+
+    def __init__(self, box: Roi, mask: NDArray[np.bool_]) -> None:
+        self._box = box
+        # Along each axis: those with a neighbour that isn't in the set.
+        self._ends = tuple(mask & ~_has_both_neighbours(mask, axis) for axis in range(3))
+
+    def draw(self, values: NDArray[np.uint8], part: Roi, code: int) -> None:
+        """Write a code where a slice, or any other part of the volume, holds the rim."""
+        common = self._box.intersection(part)
+        if common.is_empty:
+            return
+        own, target = common.relative_to(self._box.start), common.relative_to(part.start)
+        for axis in (axis for axis in range(3) if part.shape[axis] > 1):
+            values[target.slices][self._ends[axis][own.slices]] = code
+
+
+def _has_both_neighbours(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """Return which voxels have both neighbours along an axis in the set; at an end they haven't."""
+    along = np.moveaxis(mask, axis, 0)
+    both = np.zeros_like(along)
+    both[1:-1] = along[:-2] & along[2:]
+    return np.moveaxis(both, 0, axis)
 
 
 def outline_colours() -> DirectLabelColormap:
     """Return the colours of :class:`Outlines`: the current region bright, the others faint."""
     shades = {code: _rgba(STATUS_COLOURS[status], FAINT) for status, code in CODES.items()}
     shades[CURRENT] = _rgba(CURRENT_COLOUR, 1.0)
-    shades[BOX] = _rgba(BOX_COLOUR, 0.8)
+    shades[PAINTABLE] = _rgba(BOX_COLOUR, 0.8)
     nothing = np.zeros(4, np.float32)
     colours: dict[int | None, NDArray[np.float32]] = {None: nothing, 0: nothing}
     colours.update(
         {8 * group + code: shade for group in range(GROUPS) for code, shade in shades.items()}
     )
+    colours[CONTOUR] = _rgba(CONTOUR_COLOUR, 1.0)
     return DirectLabelColormap(color_dict=colours)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_bayesseg.gui.review.actions import Action
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QWidget
+
+from napari_bayesseg.gui.review.actions import Action, When
 
 if TYPE_CHECKING:
     import napari
     from napari.utils.events import Event
 
-__all__ = ["CanvasKeys", "napari_key"]
+__all__ = ["CanvasKeys", "PanelKeys", "napari_key"]
 
 Handler = Callable[[Any], Any]
 
@@ -19,6 +24,41 @@ Handler = Callable[[Any], Any]
 def napari_key(key: str) -> str:
     """Return a key as napari writes it: ``"Control-Shift-Z"`` for ``"Ctrl+Shift+Z"``."""
     return key.replace("Ctrl", "Control").replace("+", "-")
+
+
+class PanelKeys:
+    """Lets the canvas' keys work in a panel too, wherever in it the focus is.
+
+    Parameters
+    ----------
+    panel : QWidget
+    actions : iterable of Action
+        Those without a key are left out.
+    begin : callable
+        Receives an action when its key is pressed.
+    """
+
+    def __init__(
+        self, panel: QWidget, actions: Iterable[Action], begin: Callable[[Action], None]
+    ) -> None:
+        self._shortcuts: list[tuple[When, QShortcut]] = []
+        for action in actions:
+            if action.key:
+                shortcut = QShortcut(panel)
+                # There are two keys to enter with.
+                keys = ("Enter", "Return") if action.key == "Enter" else (action.key,)
+                shortcut.setKeys([QKeySequence(key) for key in keys])
+                shortcut.setAutoRepeat(False)
+                shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+                shortcut.activated.connect(partial(begin, action))
+                shortcut.setEnabled(action.when == "always")
+                self._shortcuts.append((action.when, shortcut))
+
+    def set_enabled(self, when: When, is_enabled: bool) -> None:
+        """Switch keys on or off that don't work always."""
+        for other, shortcut in self._shortcuts:
+            if other == when:
+                shortcut.setEnabled(is_enabled)
 
 
 class CanvasKeys:

@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
 
 from napari_bayesseg.review.status import Status
 
-__all__ = ["BOX_COLOUR", "CURRENT_COLOUR", "STATUS_COLOURS", "status_icon"]
+__all__ = ["BOX_COLOUR", "CONTOUR_COLOUR", "CURRENT_COLOUR", "STATUS_COLOURS", "status_icon"]
 
 # Okabe and Ito's colours, which colour-blind people can tell apart.
 STATUS_COLOURS = {
@@ -19,6 +19,7 @@ STATUS_COLOURS = {
 }
 CURRENT_COLOUR = "#ffff00"
 BOX_COLOUR = "#ffffff"
+CONTOUR_COLOUR = "#f0027f"
 
 _SIDE = 32
 

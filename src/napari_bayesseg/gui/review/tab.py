@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 
 from psygnal import SignalInstance
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import ACTIONS
+from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
+from napari_bayesseg.gui.review.edit_panel import EditPanel
 from napari_bayesseg.gui.review.files_panel import FilesPanel
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
 from napari_bayesseg.gui.review.region_view import RegionView
+from napari_bayesseg.gui.review.shortcuts import PanelKeys
 from napari_bayesseg.gui.review.tasks import TaskPages
 from napari_bayesseg.gui.review.threshold_panel import ThresholdPanel
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
+from napari_bayesseg.review.edits import Contour
 from napari_bayesseg.review.queue import Order
 from napari_bayesseg.review.region_filter import RegionFilter
 from napari_bayesseg.review.status import Replacement
@@ -66,12 +68,14 @@ class ReviewTab(QWidget):
         self.panel = ThresholdPanel()
         self.regions = RegionView()
         self.decisions = DecisionPanel(begin, end)
+        self.edit = EditPanel(begin, end)
         self.files = FilesPanel(begin, end)
         self.progress = ProgressPanel()
         self.tasks = TaskPages()
         self._stack = QStackedWidget()
+        self._former_page: QWidget | None = None
         self._lay_out()
-        self._bind_keys()
+        self._keys = PanelKeys(self, (*ACTIONS, FINISH_EDIT), begin)
         self.control.said.connect(self.messages.note)
         self.control.start_chosen.connect(partial(self._begin_from, session))
         self.control.layers_missing.connect(self.messages.restore.setVisible)
@@ -102,6 +106,7 @@ class ReviewTab(QWidget):
         self._desk, self._connections = desk, ()
         self.messages.clear()
         self.control.set_desk(desk)
+        self.edit.set_desk(desk)
         if desk is None:
             self.regions.model.clear()
             self._stack.setCurrentIndex(0)
@@ -113,7 +118,8 @@ class ReviewTab(QWidget):
             (desk.queue_changed, self._on_queue),
             (desk.statuses_changed, self._on_statuses),
             (desk.current_changed, self._on_current),
-            (desk.editing_changed, self.decisions.set_editing),
+            (desk.editing_changed, self._on_editing),
+            (desk.editor.contour_changed, self._on_contour),
             (desk.busy_changed, self.panel.set_busy),
             (desk.notes.changed, self._on_notes),
             (desk.crops.running_changed, self.files.set_writing_crops),
@@ -136,6 +142,9 @@ class ReviewTab(QWidget):
         column.addWidget(self.panel)
         column.addWidget(self.regions, 1)
         self.tasks.add_page(self.decisions, "Decide", "Accept, reject, defer, move on")
+        self.tasks.add_page(
+            self.edit, "Edit", "Paint, fill, smooth, grow and shrink in this region"
+        )
         self.tasks.add_page(self.files, "Files", "Begin from a mask; write mask and decisions")
         column.addWidget(self.tasks)
         column.addWidget(self.progress)
@@ -147,15 +156,6 @@ class ReviewTab(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self._stack)
-
-    def _bind_keys(self) -> None:
-        """Let the canvas' keys work here too, wherever in the tab the focus is."""
-        for action in ACTIONS:
-            if action.key:
-                shortcut = QShortcut(QKeySequence(action.key), self)
-                shortcut.setAutoRepeat(False)
-                shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-                shortcut.activated.connect(partial(self.control.begin, action))
 
     def _fill(self, desk: ReviewDesk) -> None:
         """Show everything about a review that was opened."""
@@ -239,6 +239,20 @@ class ReviewTab(QWidget):
         desk = self._desk
         if desk is not None:
             self.decisions.note.show_note(desk.current, desk.notes.text(desk.queue.current_id))
+
+    def _on_editing(self, is_editing: bool) -> None:
+        """Bring the page of editing to the front while the brush is out."""
+        self.decisions.set_editing(is_editing)
+        self._keys.set_enabled("editing", is_editing)
+        if is_editing:
+            self._former_page = self.tasks.currentWidget()
+            self.tasks.show_page(self.edit)
+        elif self._former_page is not None:
+            self.tasks.show_page(self._former_page)
+            self._former_page = None
+
+    def _on_contour(self, contour: Contour | None) -> None:
+        self._keys.set_enabled("contour", contour is not None)
 
     def _on_saved(self) -> None:
         self.messages.clear()

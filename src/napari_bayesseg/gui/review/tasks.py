@@ -28,10 +28,10 @@ class TaskPages(QTabWidget):
         self.setTabToolTip(self.addTab(holder, title), tooltip)
 
     def show_page(self, page: QWidget) -> None:
-        """Bring the page that holds a widget to the front."""
+        """Bring a page to the front: the one that is given, or that holds it."""
         for index in range(self.count()):
             holder = self.widget(index)
-            if holder is not None and holder.isAncestorOf(page):
+            if holder is not None and (holder is page or holder.isAncestorOf(page)):
                 self.setCurrentIndex(index)
 
     def sizeHint(self) -> QSize:

@@ -1,0 +1,140 @@
+"""What the canvas shows of editing: brush, keys, what may be painted, and a contour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import SignalInstance
+from qtpy.QtCore import QObject, Signal
+
+from napari_bayesseg.gui.review.actions import Action, actions_of
+from napari_bayesseg.gui.review.canvas_text import contour_text, edit_text
+from napari_bayesseg.gui.review.editing import Editing
+from napari_bayesseg.gui.review.layers import ReviewLayers
+from napari_bayesseg.gui.review.shortcuts import CanvasKeys
+from napari_bayesseg.review.edits import BrushReach, Contour, EditPlace
+from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.desk_editing import EditOptions
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["EditCanvas"]
+
+
+class EditCanvas(QObject):
+    """Shows the editor of a desk on a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    desk : ReviewDesk
+    layers : ReviewLayers
+    begin, end : callable
+        Receive an action when its key goes down and up.
+    """
+
+    changed = Signal()
+    """The text of the canvas may be another one."""
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        desk: ReviewDesk,
+        layers: ReviewLayers,
+        begin: Callable[[Action], None],
+        end: Callable[[Action], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._desk = desk
+        self._layers = layers
+        self._begin, self._end = begin, end
+        self._brush = Editing(viewer, desk, layers, self)
+        self._keys: CanvasKeys | None = None
+        self._contour_keys: CanvasKeys | None = None
+        editor = desk.editor
+        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
+            (desk.editing_changed, self._on_editing),
+            (editor.options_changed, self._on_options),
+            (editor.place_changed, self._on_place),
+            (editor.contour_changed, self._on_contour),
+        )
+        slot: Callable[..., None]
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    def close(self) -> None:
+        """Give brush and keys back."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._set_contour_keys(False)
+        self._set_keys(False)
+        self._brush.close()
+
+    @property
+    def text(self) -> str:
+        """What the canvas says while a region is edited."""
+        editor = self._desk.editor
+        if editor.contour is not None:
+            return contour_text(editor.class_name, editor.contour)
+        return edit_text(editor.class_name, editor.options.reach)
+
+    def _on_editing(self, is_editing: bool) -> None:
+        if is_editing:
+            editor = self._desk.editor
+            editor.choose(replace(editor.options, label=self._runner_up()))
+            self._brush.begin()
+        else:
+            self._brush.end()
+        self._set_keys(is_editing)
+        self.changed.emit()
+
+    def _on_options(self, options: EditOptions) -> None:
+        self._brush.take(options)
+        self.changed.emit()
+
+    def _on_place(self, place: EditPlace | None) -> None:
+        """Outline what may be painted, unless that is everything."""
+        if place is None or self._desk.editor.options.reach is BrushReach.ANYWHERE:
+            self._layers.set_paintable(None)
+        else:
+            self._layers.set_paintable(place.box, place.may_change)
+
+    def _on_contour(self, contour: Contour | None) -> None:
+        if contour is None:
+            self._layers.set_contour(None)
+        else:
+            self._layers.set_contour(contour.box, contour.within)
+        self._set_contour_keys(contour is not None)
+        self.changed.emit()
+
+    def _set_keys(self, wanted: bool) -> None:
+        if wanted and self._keys is None:
+            actions = actions_of("editing")
+            self._keys = CanvasKeys(self._viewer, actions, self._begin, self._end)
+        elif not wanted and self._keys is not None:
+            self._keys.close()
+            self._keys = None
+
+    def _set_contour_keys(self, wanted: bool) -> None:
+        if wanted and self._contour_keys is None:
+            actions = actions_of("contour")
+            self._contour_keys = CanvasKeys(self._viewer, actions, self._begin, self._end)
+        elif not wanted and self._contour_keys is not None:
+            self._contour_keys.close()
+            self._contour_keys = None
+
+    def _runner_up(self) -> int:
+        """Return the second likeliest class where the region is most uncertain."""
+        region = self._desk.current
+        if region is None:
+            return 0
+        result = self._desk.result
+        probabilities = np.array(result.mean_probability[(..., *region.position)])
+        probabilities[int(np.asarray(result.labels[region.position]))] = -np.inf
+        return int(probabilities.argmax())
