@@ -10,6 +10,7 @@ from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
+from napari_bayesseg.session.desk_draws import DrawsDesk
 from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
@@ -45,6 +46,7 @@ class ReviewDesk(DecisionDesk):
         self._remembered = {self.settings.measure: self.settings}
         self._numbers: tuple[object, QueueNumbers, float | None] | None = None
         self._was_busy = False
+        self.draws = DrawsDesk(self, background)
 
     @property
     def is_busy(self) -> bool:
@@ -55,6 +57,7 @@ class ReviewDesk(DecisionDesk):
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
         for job in (self._finding, *self._files):
             job.close()
+        self.draws.close()
         self.review.close()
 
     # Thresholds and measure
