@@ -15,6 +15,7 @@ from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_r
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
 from napari_bayesseg.session.job import JobSlot, explain
+from napari_bayesseg.session.voxel_reader import VoxelReader
 
 __all__ = ["BulkKind", "BulkPreview", "LiveLine", "ReviewDesk"]
 
@@ -47,6 +48,7 @@ class ReviewDesk(DecisionDesk):
         self._numbers: tuple[object, QueueNumbers, float | None] | None = None
         self._was_busy = False
         self.draws = DrawsDesk(self, background)
+        self.voxels = VoxelReader(self.result, background)
 
     @property
     def is_busy(self) -> bool:
@@ -58,6 +60,7 @@ class ReviewDesk(DecisionDesk):
         for job in (self._finding, *self._files):
             job.close()
         self.draws.close()
+        self.voxels.close()
         self.review.close()
 
     # Thresholds and measure

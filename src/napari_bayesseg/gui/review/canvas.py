@@ -14,6 +14,7 @@ from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, Action
 from napari_bayesseg.gui.review.canvas_text import EDITING, HIDDEN, CanvasText, review_text
+from napari_bayesseg.gui.review.disagreement import Disagreement
 from napari_bayesseg.gui.review.editing import Editing
 from napari_bayesseg.gui.review.hiding import Hiding
 from napari_bayesseg.gui.review.layers import ReviewLayers
@@ -78,6 +79,10 @@ class ReviewCanvas(QObject):
         self.layers.removed.connect(self._on_removed)
         results.removed.connect(self._on_removed)
         self._editing = Editing(viewer, desk, self.layers, self)
+        self.disagreement = Disagreement(viewer, desk, self._place, self)
+        self.disagreement.text_changed.connect(self._show_mode)
+        self.disagreement.said.connect(self.said)
+        self._hiding.changed.connect(self.disagreement.layers.hold)
         self._keys = CanvasKeys(viewer, ACTIONS, begin, end)
         self._escape: CanvasKeys | None = None
         self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
@@ -105,6 +110,7 @@ class ReviewCanvas(QObject):
             self._escape.close()
         self._editing.close()
         self._keys.close()
+        self.disagreement.close()
         self.layers.close()
         self._text.close()
 
@@ -213,13 +219,18 @@ class ReviewCanvas(QObject):
             self._viewer.layers.move(index, min(own))
 
     def _overlays(self) -> list[Layer]:
+        own = (*self.layers.layers, *self.disagreement.layers.layers)
+        return [*self._results_layers(), *own]
+
+    def _results_layers(self) -> list[Layer]:
         maps = [self._results.heat_map(name) for name in self._results.measures]
-        others = (self._results.labels, self._results.shade, *self.layers.layers)
+        others = (self._results.labels, self._results.shade)
         return [layer for layer in (*maps, *others) if layer is not None]
 
     def _place(self) -> Layer | None:
         """Return any layer that lies where the result does."""
-        return next(iter((*self.layers.layers, *self._overlays())), None)
+        layers = (*self.layers.layers, *self._results_layers())
+        return next(iter(layers), None)
 
     def _runner_up(self) -> int:
         """Return the second likeliest class where the region is most uncertain."""
@@ -242,4 +253,5 @@ class ReviewCanvas(QObject):
             unit = get_measure(split_excess(desk.settings.measure)[0]).unit
             count, names = len(desk.table.regions), desk.result.class_names
             status = desk.queue.status(region.id) if region is not None else None
-            self._text.show(review_text(region, count, status, names, unit))
+            text = review_text(region, count, status, names, unit)
+            self._text.show("\n".join(filter(None, (text, self.disagreement.text))))

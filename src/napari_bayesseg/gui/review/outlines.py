@@ -15,7 +15,7 @@ from napari_bayesseg.gui.review.status_style import BOX_COLOUR, CURRENT_COLOUR, 
 from napari_bayesseg.io.lazy import BlockArray
 from napari_bayesseg.review.status import Status
 
-__all__ = ["Outlines", "outline_colours"]
+__all__ = ["Outlines", "outline_colours", "rgba"]
 
 CODES = {
     Status.PENDING: 1,
@@ -106,9 +106,9 @@ def _draw_frame(values: NDArray[np.uint8], part: Roi, box: Roi) -> None:
 
 def outline_colours() -> DirectLabelColormap:
     """Return the colours of :class:`Outlines`: the current region bright, the others faint."""
-    shades = {code: _rgba(STATUS_COLOURS[status], FAINT) for status, code in CODES.items()}
-    shades[CURRENT] = _rgba(CURRENT_COLOUR, 1.0)
-    shades[BOX] = _rgba(BOX_COLOUR, 0.8)
+    shades = {code: rgba(STATUS_COLOURS[status], FAINT) for status, code in CODES.items()}
+    shades[CURRENT] = rgba(CURRENT_COLOUR, 1.0)
+    shades[BOX] = rgba(BOX_COLOUR, 0.8)
     nothing = np.zeros(4, np.float32)
     colours: dict[int | None, NDArray[np.float32]] = {None: nothing, 0: nothing}
     colours.update(
@@ -117,6 +117,7 @@ def outline_colours() -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colours)
 
 
-def _rgba(name: str, opacity: float) -> NDArray[np.float32]:
+def rgba(name: str, opacity: float) -> NDArray[np.float32]:
+    """Return a named colour as napari's four numbers from 0 to 1."""
     colour = QColor(name)
     return np.array([colour.redF(), colour.greenF(), colour.blueF(), opacity], np.float32)

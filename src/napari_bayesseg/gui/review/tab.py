@@ -16,6 +16,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import ACTIONS
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
+from napari_bayesseg.gui.review.draws_panel import DrawsPanel
 from napari_bayesseg.gui.review.files_panel import FilesPanel
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
 from napari_bayesseg.gui.review.region_view import RegionView
@@ -64,6 +65,7 @@ class ReviewTab(QWidget):
         self.panel = ThresholdPanel()
         self.regions = RegionView()
         self.decisions = DecisionPanel(begin, end)
+        self.draws = DrawsPanel(begin, end)
         self.files = FilesPanel(begin, end)
         self.progress = ProgressPanel()
         self.tasks = TaskPages()
@@ -96,6 +98,7 @@ class ReviewTab(QWidget):
         self._desk, self._connections = desk, ()
         self.messages.clear()
         self.control.set_desk(desk)
+        self.draws.set_desk(desk, self.control.canvas)
         if desk is None:
             self.regions.model.clear()
             self._stack.setCurrentIndex(0)
@@ -127,6 +130,7 @@ class ReviewTab(QWidget):
         column.addWidget(self.panel)
         column.addWidget(self.regions, 1)
         self.tasks.add_page(self.decisions, "Decide", "Accept, reject, defer, move on")
+        self.tasks.add_page(self.draws, "Draws", "How the draws disagree about this region")
         self.tasks.add_page(self.files, "Files", "Begin from a mask; write mask and decisions")
         column.addWidget(self.tasks)
         column.addWidget(self.progress)
