@@ -209,7 +209,8 @@ class DrawsDesk:
             self._start(following, not self._failure)
 
     def _start(self, region: Region, with_draws: bool) -> None:
-        self._say("")
+        if region == self._desk.current:
+            self._say("")
         self._making = region
         result, table, known = self._desk.result, self._table, self._cache.get(region)
 

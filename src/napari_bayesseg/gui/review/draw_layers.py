@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer
 from psygnal import SignalInstance
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.gui.layers import placement
@@ -36,6 +36,8 @@ class DrawLayers(QObject):
     desk : ReviewDesk
     """
 
+    _became_stale = Signal()
+
     def __init__(
         self, viewer: napari.Viewer, desk: ReviewDesk, parent: QObject | None = None
     ) -> None:
@@ -45,7 +47,8 @@ class DrawLayers(QObject):
         self._layers: dict[str, Labels] = {}
         self._shown: dict[str, tuple[Roi, object]] = {}
         self._factors = self._wanted_factors()
-        self._is_held = False
+        self._is_held = self._is_closed = False
+        self._became_stale.connect(self._draw, Qt.ConnectionType.QueuedConnection)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.order.connect(self._fit_axes)
         viewer.dims.events.ndisplay.connect(self._fit_axes)
@@ -70,26 +73,36 @@ class DrawLayers(QObject):
             self.update()
 
     def update(self) -> None:
-        """Show what the desk is at: cheap where it has not changed."""
+        """Show what the desk is at, once for all that a key changes, before the window paints."""
+        if not self._is_held:
+            for name in self._layers:
+                if name not in self._wanted():
+                    self._layers[name].visible = False
+            self._became_stale.emit()
+
+    def _wanted(self) -> tuple[str, ...]:
         desk, draws = self._desk.draws, self._desk.draws.draws
-        if self._is_held:
+        if draws is None:
+            return ()
+        wanted = {DRAW: 0 < desk.index <= len(draws.draws), RUNNER_UP: desk.runner_up_shown}
+        return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
+    def _draw(self) -> None:
+        draws, wanted = self._desk.draws.draws, self._wanted()
+        if self._is_held or self._is_closed or draws is None:
             return
-        made = () if draws is None else draws.draws
-        if draws is not None and 0 < desk.index <= len(made):
-            draw = made[desk.index - 1]
+        if DRAW in wanted:
+            draw = draws.draws[self._desk.draws.index - 1]
             self._show(DRAW, draws.box, draw, lambda o: o.set_draw(draw.labels, draws.predicted))
-        else:
-            self._hide(DRAW)
-        if draws is not None and desk.runner_up_shown:
+        if RUNNER_UP in wanted:
             inside = draws.inside & draws.processed
             self._show(
                 RUNNER_UP, draws.box, draws.region, lambda o: o.set_classes(draws.runner_up, inside)
             )
-        else:
-            self._hide(RUNNER_UP)
 
     def close(self) -> None:
         """Take the layers out of the viewer and follow it no more."""
+        self._is_closed = True
         for signal in self._signals:
             signal.disconnect(self.update)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
@@ -118,10 +131,6 @@ class DrawLayers(QObject):
                 if layer.visible:
                     layer.refresh(thumbnail=False, highlight=False, extent=False)
             layer.visible = True
-
-    def _hide(self, name: str) -> None:
-        if name in self._layers:
-            self._layers[name].visible = False
 
     def _add(self, name: str, box: Roi, fill: Callable[[FineOutlines], None]) -> None:
         active = self._viewer.layers.selection.active
