@@ -29,4 +29,5 @@ def test_what_is_not_stored_or_negligible_is_left_out() -> None:
     assert text([0.25, 0.75, 0, 0], predictive_entropy=0.56) == (
         "binder 0.75 \u00b7 pore 0.25 \u00b7 predictive entropy 0.56 nat"
     )
+    assert text([0, 1, 0, 0], standard_deviation=0.1) == "binder 1.00 \u00b7 \u00b10.10"
     assert text([np.nan] * 4, mutual_information=np.nan) == "not processed"

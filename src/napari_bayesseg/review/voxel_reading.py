@@ -13,11 +13,21 @@ from numpy.typing import NDArray
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.numerics.uncertainty import get_measure
 
-__all__ = ["VoxelReading"]
+__all__ = ["VoxelReading", "shown_measures"]
 
 _SHORT = {"mutual_information": "MI"}
+_SPREAD = "standard_deviation"
 _LEAST = 0.005
 _CLASSES = 3
+
+
+def shown_measures(stored: Sequence[str]) -> tuple[str, ...]:
+    """Return the measures that a reading tells of: mutual information and standard deviation.
+
+    Where there is no mutual information, the first one that is stored.
+    """
+    main = next((n for n in (*_SHORT, *stored) if n in stored and n != _SPREAD), None)
+    return tuple(name for name in (main, _SPREAD) if name is not None and name in stored)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +64,13 @@ class VoxelReading:
         order = np.argsort(-self.probabilities, kind="stable")[:_CLASSES].tolist()
         shares = [(class_names[index], float(self.probabilities[index])) for index in order]
         parts = [f"{name} {share:.2f}" for name, share in shares if share >= _LEAST]
-        shown = next(iter(sorted(self.measures, key=lambda name: name not in _SHORT)), None)
-        if shown is not None and math.isfinite(self.measures[shown]):
-            measure = get_measure(shown)
-            title = _SHORT.get(shown, measure.title.lower())
-            parts.append(f"{title} {self.measures[shown]:.2f} {measure.unit}")
-        spread = self.measures.get("standard_deviation", math.nan)
-        if math.isfinite(spread):
-            parts.append(f"\u00b1{spread:.2f}")
+        for name in shown_measures(tuple(self.measures)):
+            value = self.measures[name]
+            if not math.isfinite(value):
+                continue
+            if name == _SPREAD:
+                parts.append(f"\u00b1{value:.2f}")
+            else:
+                title = _SHORT.get(name, get_measure(name).title.lower())
+                parts.append(f"{title} {value:.2f} {get_measure(name).unit}")
         return " \u00b7 ".join(parts)

@@ -13,7 +13,7 @@ from psygnal import Signal
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.review.stored_arrays import read_piece
-from napari_bayesseg.review.voxel_reading import VoxelReading
+from napari_bayesseg.review.voxel_reading import VoxelReading, shown_measures
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.job import Job, JobSlot
 
@@ -26,7 +26,7 @@ Place = tuple[str, Index3]
 
 
 class VoxelReader:
-    """Reads mean probability and measures of single voxels.
+    """Reads mean probability and the measures that are told of single voxels.
 
     A chunk that is not in memory is read in the background; meanwhile the newest voxel that was
     asked for counts.
@@ -48,7 +48,7 @@ class VoxelReader:
         self._slot = JobSlot(background, "voxel")
         self._arrays: dict[str, Any] = {
             "mean_probability": result.mean_probability,
-            **{name: result.array(name) for name in result.measures},
+            **{name: result.array(name) for name in shown_measures(result.measures)},
         }
         self._chunks: OrderedDict[Place, NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import SignalInstance
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from superqt.utils import signals_blocked
@@ -46,7 +47,7 @@ class DrawsPanel(QWidget):
         self.class_choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.text = _one_line()
         self.plot = StripPlot()
-        self.readout = _one_line()
+        self.readout = _two_lines()
         buttons, self.buttons = button_grid(_BUTTONS, begin, end)
         for name in ("play_draws", "toggle_runner_up"):
             self.buttons[name].setCheckable(True)
@@ -152,7 +153,9 @@ class DrawsPanel(QWidget):
 
     def _offer_classes(self, draws: RegionDraws) -> None:
         """List the classes of the region; the choice stays while draws come in."""
-        chosen = self.class_choice.currentData()
+        chosen, count = self.class_choice.currentData(), self.class_choice.count()
+        if draws.classes == tuple(self.class_choice.itemData(n) for n in range(count)):
+            return
         with signals_blocked(self.class_choice):
             self.class_choice.clear()
             for index in draws.classes:
@@ -186,6 +189,16 @@ def _one_line() -> QLabel:
     """Return a label that never asks for more width than there is."""
     label = QLabel()
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return label
+
+
+def _two_lines() -> QLabel:
+    """Return a label of a steady height: it must not push anything about while the mouse moves."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    label.setFixedHeight(2 * label.fontMetrics().lineSpacing() + 2)
     return label
 
 
