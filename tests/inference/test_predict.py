@@ -269,6 +269,9 @@ def test_a_draw_of_a_box_is_the_part_of_the_whole_draw(reference: Result) -> Non
         box = reference.draw(2, roi)
         slices = Roi.parse(roi, reference.spec.shape).slices
         np.testing.assert_allclose(box, whole[(slice(None), *slices)], atol=1e-6)
+        other, same = reference.draws((1, 2), roi)
+        np.testing.assert_array_equal(same, box)
+        np.testing.assert_array_equal(other, reference.draw(1, roi))
     assert np.abs(whole - reference.draw(3)).max() > 1e-3
     with pytest.raises(SettingsError, match="0 or more"):
         reference.draw(-1)

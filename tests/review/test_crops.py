@@ -113,7 +113,7 @@ def test_pairs_hold_scan_and_reviewed_labels_at_their_place(review: Review, tmp_
     assert review.result.spec.source.read_bytes() == before
     # Training normalises each by the whole scan, as prediction does.
     seen = load_cases(pairs, Normalisation())
-    whole = review.result.open_scan().read(Roi.whole(SHAPE))
+    whole = review.result.checked_scan().read(Roi.whole(SHAPE))
     for case, entry in zip(seen, manifest["crops"], strict=True):
         expected = whole[Roi.parse(entry["box"], SHAPE).slices]
         np.testing.assert_allclose(case.image, expected, rtol=1e-6)

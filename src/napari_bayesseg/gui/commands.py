@@ -135,6 +135,26 @@ def hide_overlays() -> None:
     run_action("hide_overlays")
 
 
+def draw_next() -> None:
+    """Run the action of this name."""
+    run_action("draw_next")
+
+
+def draw_previous() -> None:
+    """Run the action of this name."""
+    run_action("draw_previous")
+
+
+def play_draws() -> None:
+    """Run the action of this name."""
+    run_action("play_draws")
+
+
+def toggle_runner_up() -> None:
+    """Run the action of this name."""
+    run_action("toggle_runner_up")
+
+
 def show_keys() -> None:
     """Run the action of this name."""
     run_action("show_keys")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.geometry import Index3, Roi
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
-__all__ = ["shows", "world_points"]
+__all__ = ["shows", "voxel_at", "world_points"]
 
 
 def world_points(
@@ -32,6 +32,14 @@ def shows(viewer: napari.Viewer, layer: Layer, roi: Roi) -> bool:
     place = layer.world_to_data(point)
     hidden = (axis - offset for axis in dims.not_displayed if axis >= offset)
     return all(roi.start[axis] - 1 <= place[axis] <= roi.stop[axis] for axis in hidden)
+
+
+def voxel_at(viewer: napari.Viewer, layer: Layer, point: NDArray[np.float64]) -> Index3 | None:
+    """Return the voxel of a layer that holds a point of the viewer's world; None outside of it."""
+    own = point[len(point) - layer.ndim :] / _unit_factors(viewer, layer)
+    z, y, x = np.rint(np.asarray(layer.world_to_data(own), float)[-3:]).astype(int).tolist()
+    inside = all(0 <= p < n for p, n in zip((z, y, x), layer.data.shape, strict=True))
+    return (z, y, x) if inside else None
 
 
 def _unit_factors(viewer: napari.Viewer, layer: Layer) -> NDArray[np.float64]:

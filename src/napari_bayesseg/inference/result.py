@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreErr
 from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import Volume, VolumeSpec
-from napari_bayesseg.inference.draws import draw_probabilities
+from napari_bayesseg.inference.draws import box_draws
 from napari_bayesseg.inference.plan import BlockPlan
 from napari_bayesseg.inference.scan import NormalisedScan
-from napari_bayesseg.inference.sources import reopen_posterior, reopen_scan
+from napari_bayesseg.inference.sources import RunSources
 from napari_bayesseg.io.provenance import geometry_of
 from napari_bayesseg.io.result_arrays import ResultArray
 from napari_bayesseg.io.result_store import ResultStore
@@ -42,9 +43,7 @@ class Result:
         posterior: Posterior | None = None,
     ) -> None:
         self._store = store
-        self._scan = scan
-        self._posterior = posterior
-        self._normalised: NormalisedScan | None = None
+        self._sources = RunSources(store.record, scan, posterior)
 
     @property
     def path(self) -> Path:
@@ -248,21 +247,39 @@ class Result:
         StoreError
             If scan or model are gone or have changed since.
         """
-        if t < 0:
-            raise SettingsError(f"draw must be 0 or more; got {t}")
+        return next(self.draws((t,), roi))
+
+    def draws(
+        self, indices: Iterable[int], roi: Roi | str | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Make several draws of a box again, one after the other: as :meth:`draw`, but sooner.
+
+        What the draws have in common is computed once, where the box is small. Scan and model are
+        opened, and the scan is read once to see that it is the same, before this returns.
+
+        Returns
+        -------
+        iterator of (C, Z, Y, X) float32
+            The same numbers as those of :meth:`draw`, in the order of `indices`.
+
+        Raises
+        ------
+        SettingsError, StoreError
+            As for :meth:`draw`.
+        """
+        wanted = tuple(indices)
+        if min(wanted, default=0) < 0:
+            raise SettingsError(f"draw must be 0 or more; got {min(wanted)}")
         shape = self.spec.shape
         if isinstance(roi, str):
             roi = Roi.parse(roi, shape)
         box = roi or Roi.whole(shape)
         if box.is_empty or not Roi.whole(shape).contains(box):
             raise SettingsError(f"roi {box} must be a box inside the scan of {shape} voxels")
-        if self._posterior is None:
-            self._posterior = reopen_posterior(self.record)
-        return draw_probabilities(
-            self._posterior, self.open_scan(), self.plan, t, box, self.settings
-        )
+        posterior, scan = self._sources.open()
+        return box_draws(posterior, scan, self.plan, wanted, box, self.settings)
 
-    def open_scan(self) -> NormalisedScan | None:
+    def checked_scan(self) -> NormalisedScan | None:
         """Open the scan again, lazily; it is read once to check that it is the same.
 
         Returns
@@ -275,9 +292,7 @@ class Result:
         StoreError
             If it is gone or has changed since.
         """
-        if self._normalised is None:
-            self._normalised = reopen_scan(self.record, self._scan)
-        return self._normalised
+        return self._sources.scan()
 
     def __repr__(self) -> str:
         done, total = len(self._store.ledger.rows()), len(self.plan.blocks())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from napari_bayesseg.posteriors.planar import PlanarPosterior
 from napari_bayesseg.posteriors.probabilities import ProbabilityPosterior
 from napari_bayesseg.posteriors.protocol import Posterior
 
-__all__ = ["choose_device", "open_model", "reopen_posterior", "reopen_scan"]
+__all__ = ["RunSources", "choose_device", "open_model", "reopen_posterior", "reopen_scan"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -120,3 +121,49 @@ def reopen_scan(record: dict[str, Any], scan: Volume | None = None) -> Normalise
     if summary.sha256 != made_from["sha256"]:
         raise StoreError(f"{made_from['name']}: the scan has changed since this result was made")
     return NormalisedScan(scan, summary.statistics)
+
+
+class RunSources:
+    """Scan and model of a finished run, opened when they are first asked for; from any thread.
+
+    Parameters
+    ----------
+    record : dict
+        Provenance of the run.
+    scan : Volume, optional
+        The scan, where it is at hand.
+    posterior : Posterior, optional
+        The model, where it is open.
+    """
+
+    def __init__(
+        self, record: dict[str, Any], scan: Volume | None, posterior: Posterior | None
+    ) -> None:
+        self._record = record
+        self._scan = scan
+        self._posterior = posterior
+        self._normalised: NormalisedScan | None = None
+        self._lock = Lock()
+
+    def open(self) -> tuple[Posterior, NormalisedScan | None]:
+        """Return model and scan; None for a scan that the model doesn't read.
+
+        Raises
+        ------
+        StoreError
+            If either is gone or has changed since.
+        """
+        with self._lock:
+            if self._posterior is None:
+                self._posterior = reopen_posterior(self._record)
+            return self._posterior, self._checked_scan()
+
+    def scan(self) -> NormalisedScan | None:
+        """Return the scan alone, checked; errors as for :meth:`open`."""
+        with self._lock:
+            return self._checked_scan()
+
+    def _checked_scan(self) -> NormalisedScan | None:
+        if self._normalised is None:
+            self._normalised = reopen_scan(self._record, self._scan)
+        return self._normalised

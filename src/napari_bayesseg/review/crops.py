@@ -160,7 +160,7 @@ def _check_folder(folder: Path, result: Result) -> None:
 
 
 def _open(result: Result) -> NormalisedScan:
-    scan = result.open_scan()
+    scan = result.checked_scan()
     if scan is None:
         raise StoreError(
             f"{result.path.name}: was made from probabilities, which name no scan: crops need one"

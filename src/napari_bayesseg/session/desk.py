@@ -11,6 +11,7 @@ from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.desk_crops import DeskCrops
 from napari_bayesseg.session.desk_decisions import BulkKind
+from napari_bayesseg.session.desk_draws import DrawsDesk
 from napari_bayesseg.session.desk_editing import RegionEditor
 from napari_bayesseg.session.desk_edits import EditDesk
 from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
@@ -18,6 +19,7 @@ from napari_bayesseg.session.desk_journal import DeskJournal
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
 from napari_bayesseg.session.job import JobSlot, explain
+from napari_bayesseg.session.voxel_reader import VoxelReader
 
 __all__ = ["BulkKind", "BulkPreview", "LiveLine", "ReviewDesk"]
 
@@ -55,6 +57,8 @@ class ReviewDesk(EditDesk):
         self._numbers: tuple[object, QueueNumbers, float | None] | None = None
         self._was_busy = False
         self.journal = DeskJournal(self, background)
+        self.draws = DrawsDesk(self, background)
+        self.voxels = VoxelReader(self.result, background)
 
     @property
     def is_busy(self) -> bool:
@@ -69,6 +73,8 @@ class ReviewDesk(EditDesk):
             job.close()
         self.editor.close()
         self.journal.close()
+        self.draws.close()
+        self.voxels.close()
         self.review.close()
 
     # Thresholds and measure

@@ -18,6 +18,8 @@ __all__ = [
     "cubic_symbol",
     "duration",
     "unit_symbol",
+    "volume_number",
+    "volume_text",
 ]
 
 DEFAULT_SECONDS_PER_DECISION = 5.0
@@ -44,8 +46,14 @@ def cubic_symbol(unit: str) -> str:
     return "voxels" if unit == "pixel" else f"{unit_symbol(unit)}³"
 
 
-def _number(value: float) -> str:
+def volume_number(value: float) -> str:
+    """Return a volume in three digits, or whole where it is large."""
     return f"{value:,.0f}" if 100 <= value < 1e7 else f"{value:.3g}"
+
+
+def volume_text(volume: float, unit: str) -> str:
+    """Return a volume with its unit: ``"12.3 µm³"``."""
+    return f"{volume_number(volume)} {cubic_symbol(unit)}"
 
 
 def _count(count: int) -> str:
@@ -108,7 +116,7 @@ class LiveLine:
             found if self.regions else "no regions",
             f"{self.share_of_voxels:.1%}".replace("%", " %") + " of voxels",
             f"expected error left unseen {100 * share:.0f} % "
-            f"({_number(unseen)} {cubic_symbol(self.unit)})",
+            f"({volume_number(unseen)} {cubic_symbol(self.unit)})",
         ]
         if self.minutes is not None:
             parts.append(duration(self.minutes))
@@ -203,6 +211,6 @@ class BulkPreview:
     def __str__(self) -> str:
         cubic = cubic_symbol(self.unit)
         return (
-            f"{_count(self.count)}: {_number(self.volume)} {cubic}, of which "
-            f"{_number(self.expected_error_volume)} {cubic} are probably wrong"
+            f"{_count(self.count)}: {volume_number(self.volume)} {cubic}, of which "
+            f"{volume_number(self.expected_error_volume)} {cubic} are probably wrong"
         )

@@ -19,6 +19,7 @@ from napari_bayesseg.gui.review.canvas_text import (
     protected_text,
     review_text,
 )
+from napari_bayesseg.gui.review.disagreement import Disagreement
 from napari_bayesseg.gui.review.edit_canvas import EditCanvas
 from napari_bayesseg.gui.review.hiding import Hiding
 from napari_bayesseg.gui.review.layers import ReviewLayers
@@ -84,6 +85,10 @@ class ReviewCanvas(QObject):
         self._keys = CanvasKeys(viewer, actions_of("always"), begin, end)
         self._editing = EditCanvas(viewer, desk, self.layers, begin, end, self)
         self._editing.changed.connect(self._show_mode)
+        self.disagreement = Disagreement(viewer, desk, self._place, self)
+        self.disagreement.text_changed.connect(self._show_mode)
+        self.disagreement.said.connect(self.said)
+        self._hiding.changed.connect(self.disagreement.layers.hold)
         self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
             (desk.measure_changed, self._on_measure),
             (desk.thresholds_changed, self._set_contrast),
@@ -108,6 +113,7 @@ class ReviewCanvas(QObject):
         self._hiding.end()
         self._editing.close()
         self._keys.close()
+        self.disagreement.close()
         self.layers.close()
         self._text.close()
 
@@ -207,13 +213,18 @@ class ReviewCanvas(QObject):
             self._viewer.layers.move(index, min(own))
 
     def _overlays(self) -> list[Layer]:
+        own = (*self.layers.layers, *self.disagreement.layers.layers)
+        return [*self._results_layers(), *own]
+
+    def _results_layers(self) -> list[Layer]:
         maps = [self._results.heat_map(name) for name in self._results.measures]
-        others = (self._results.labels, self._results.shade, *self.layers.layers)
+        others = (self._results.labels, self._results.shade)
         return [layer for layer in (*maps, *others) if layer is not None]
 
     def _place(self) -> Layer | None:
         """Return any layer that lies where the result does."""
-        return next(iter((*self.layers.layers, *self._overlays())), None)
+        layers = (*self.layers.layers, *self._results_layers())
+        return next(iter(layers), None)
 
     def _show_mode(self) -> None:
         desk = self._desk
@@ -227,4 +238,5 @@ class ReviewCanvas(QObject):
             count, names = len(desk.table.regions), desk.result.class_names
             status = desk.queue.status(region.id) if region is not None else None
             note = desk.notes.text(None if region is None else region.id)
-            self._text.show(review_text(region, count, status, names, unit, note))
+            text = review_text(region, count, status, names, unit, note)
+            self._text.show("\n".join(filter(None, (text, self.disagreement.text))))

@@ -182,6 +182,22 @@ class ReviewControl(EditControl):
         self.desk.redo()
         self._show_place()
 
+    def draw_next(self) -> None:
+        """Show the next draw of the current region."""
+        self.desk.draws.flip(1)
+
+    def draw_previous(self) -> None:
+        """Show the draw before."""
+        self.desk.draws.flip(-1)
+
+    def play_draws(self) -> None:
+        """Show one draw after the other, or stop."""
+        self._open_canvas.disagreement.player.toggle()
+
+    def toggle_runner_up(self) -> None:
+        """Outline the runner-up classes, or no more."""
+        self.desk.draws.toggle_runner_up()
+
     def show_keys(self) -> None:
         """Show all keys in a window of their own."""
         if self._cheat_sheet is None:

@@ -21,7 +21,7 @@ from napari_bayesseg.io.lazy import BlockArray
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.review.status import Status
 
-__all__ = ["Outlines", "outline_colours"]
+__all__ = ["Outlines", "outline_colours", "rgba"]
 
 CODES = {
     Status.PENDING: 1,
@@ -132,18 +132,19 @@ def _has_both_neighbours(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_
 
 def outline_colours() -> DirectLabelColormap:
     """Return the colours of :class:`Outlines`: the current region bright, the others faint."""
-    shades = {code: _rgba(STATUS_COLOURS[status], FAINT) for status, code in CODES.items()}
-    shades[CURRENT] = _rgba(CURRENT_COLOUR, 1.0)
-    shades[PAINTABLE] = _rgba(BOX_COLOUR, 0.8)
+    shades = {code: rgba(STATUS_COLOURS[status], FAINT) for status, code in CODES.items()}
+    shades[CURRENT] = rgba(CURRENT_COLOUR, 1.0)
+    shades[PAINTABLE] = rgba(BOX_COLOUR, 0.8)
     nothing = np.zeros(4, np.float32)
     colours: dict[int | None, NDArray[np.float32]] = {None: nothing, 0: nothing}
     colours.update(
         {8 * group + code: shade for group in range(GROUPS) for code, shade in shades.items()}
     )
-    colours[CONTOUR] = _rgba(CONTOUR_COLOUR, 1.0)
+    colours[CONTOUR] = rgba(CONTOUR_COLOUR, 1.0)
     return DirectLabelColormap(color_dict=colours)
 
 
-def _rgba(name: str, opacity: float) -> NDArray[np.float32]:
+def rgba(name: str, opacity: float) -> NDArray[np.float32]:
+    """Return a named colour as napari's four numbers from 0 to 1."""
     colour = QColor(name)
     return np.array([colour.redF(), colour.greenF(), colour.blueF(), opacity], np.float32)

@@ -15,6 +15,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
+from napari_bayesseg.gui.review.draws_panel import DrawsPanel
 from napari_bayesseg.gui.review.edit_panel import EditPanel
 from napari_bayesseg.gui.review.files_panel import FilesPanel
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
@@ -69,6 +70,7 @@ class ReviewTab(QWidget):
         self.regions = RegionView()
         self.decisions = DecisionPanel(begin, end)
         self.edit = EditPanel(begin, end)
+        self.draws = DrawsPanel(begin, end)
         self.files = FilesPanel(begin, end)
         self.progress = ProgressPanel()
         self.tasks = TaskPages()
@@ -107,6 +109,7 @@ class ReviewTab(QWidget):
         self.messages.clear()
         self.control.set_desk(desk)
         self.edit.set_desk(desk)
+        self.draws.set_desk(desk, self.control.canvas)
         if desk is None:
             self.regions.model.clear()
             self._stack.setCurrentIndex(0)
@@ -145,6 +148,7 @@ class ReviewTab(QWidget):
         self.tasks.add_page(
             self.edit, "Edit", "Paint, fill, smooth, grow and shrink in this region"
         )
+        self.tasks.add_page(self.draws, "Draws", "How the draws disagree about this region")
         self.tasks.add_page(self.files, "Files", "Begin from a mask; write mask and decisions")
         column.addWidget(self.tasks)
         column.addWidget(self.progress)
