@@ -10,10 +10,12 @@ from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.review.voxels import VoxelChange, VoxelSet
 
-__all__ = ["KINDS", "Kind", "Operation", "RegionDecision"]
+__all__ = ["IN_BULK", "KINDS", "Kind", "Operation", "RegionDecision"]
 
 Kind = Literal["accept", "reject", "defer", "reopen", "edit"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+IN_BULK = "in bulk"
+"""Note of a decision that was made for all regions on one side of a threshold."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class Operation:
         """Boxes of the regions and of the changed voxels, without repetition."""
         changed = () if self.change is None else (self.change.box,)
         return tuple(dict.fromkeys((*(decision.box for decision in self.decisions), *changed)))
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it tells that a person looked at the place: one decided by itself."""
+        return len(self.decisions) == 1 and self.note != IN_BULK
 
     @property
     def position(self) -> Index3 | None:

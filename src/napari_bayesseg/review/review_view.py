@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import OpenedReview
+from napari_bayesseg.review.operations import Operation
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
@@ -58,6 +59,11 @@ class ReviewView:
         """Rows of the journal that change no label, such as the answers of an audit, in order."""
         with self._lock:
             return tuple(self._events)
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Return the steps in force, the oldest first; not for every key: there may be many."""
+        with self._lock:
+            return tuple(self.history.applied)
 
     @property
     def folder(self) -> Path:

@@ -9,8 +9,10 @@ from pathlib import Path
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.desk_audit import AuditDesk
 from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
 from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
+from napari_bayesseg.session.desk_finish import FinishLine
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
 from napari_bayesseg.session.job import JobSlot, explain
@@ -34,6 +36,8 @@ class ReviewDesk(DecisionDesk):
     - ``editing_changed(bool)``, ``busy_changed(bool)``
     - ``saved(int)``: sequence number of the journal's row, once it is on the disk.
     - ``failed(str)``, ``notice(str)``: one line for the person.
+
+    ``audit`` looks at random places among what nobody looked at, ``finish`` says when to stop.
     """
 
     def __init__(self, opened: Opened, background: Background) -> None:
@@ -45,16 +49,20 @@ class ReviewDesk(DecisionDesk):
         self._remembered = {self.settings.measure: self.settings}
         self._numbers: tuple[object, QueueNumbers, float | None] | None = None
         self._was_busy = False
+        self.audit = AuditDesk(self, background, self._busy_may_have_changed)
+        self.finish = FinishLine(self)
 
     @property
     def is_busy(self) -> bool:
-        """Whether regions are being found, or a file written."""
-        return self._finding.is_running or any(job.is_running for job in self._files)
+        """Whether regions are being found, places drawn for an audit, or a file written."""
+        jobs = (self._finding, *self._files)
+        return self.audit.is_drawing or any(job.is_running for job in jobs)
 
     def close(self) -> None:
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
         for job in (self._finding, *self._files):
             job.close()
+        self.audit.close()
         self.review.close()
 
     # Thresholds and measure

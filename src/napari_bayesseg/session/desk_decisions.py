@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.operations import Operation
+from napari_bayesseg.review.operations import IN_BULK, Operation
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.review.voxels import VoxelChange
 from napari_bayesseg.session.desk_line import BulkPreview
@@ -66,7 +66,8 @@ class DecisionDesk(DeskState):
         if not regions:
             self.notice.emit("no undecided region is there")
         else:
-            self._decide(regions, Status.ACCEPTED if kind == "accept-below" else Status.REJECTED)
+            status = Status.ACCEPTED if kind == "accept-below" else Status.REJECTED
+            self._decide(regions, status, note=IN_BULK)
 
     def _bulk_regions(self, kind: BulkKind) -> tuple[Region, ...]:
         upper = self.settings.upper
@@ -78,7 +79,7 @@ class DecisionDesk(DeskState):
         else:
             self._decide((self.current,), status)
 
-    def _decide(self, regions: Sequence[Region], status: Status) -> None:
+    def _decide(self, regions: Sequence[Region], status: Status, note: str = "") -> None:
         if self.read_only:
             self._refuse()
             return
@@ -93,6 +94,7 @@ class DecisionDesk(DeskState):
                 status,
                 settings=self.settings,
                 replacement=self.replacement,
+                note=note,
                 next_position=None if current is None else current.position,
             )
         except BayesSegError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
+from napari_bayesseg.core.unit_symbols import amount_text, cubic_symbol, unit_symbol
 from napari_bayesseg.numerics.threshold_curve import ThresholdCurve
 from napari_bayesseg.review.queue import RegionQueue
 from napari_bayesseg.review.status import Status
@@ -19,31 +20,6 @@ __all__ = [
 ]
 
 DEFAULT_SECONDS_PER_DECISION = 5.0
-
-_SYMBOLS = {
-    "meter": "m",
-    "centimeter": "cm",
-    "millimeter": "mm",
-    "micrometer": "µm",
-    "nanometer": "nm",
-    "angstrom": "Å",
-    "inch": "in",
-    "pixel": "voxel",
-}
-
-
-def unit_symbol(unit: str) -> str:
-    """Return the short form of a length unit: ``"µm"`` for ``"micrometer"``."""
-    return _SYMBOLS.get(unit, unit)
-
-
-def cubic_symbol(unit: str) -> str:
-    """Return the short form of a cubic length unit: ``"µm³"``; ``"voxels"`` for pixels."""
-    return "voxels" if unit == "pixel" else f"{unit_symbol(unit)}³"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if 100 <= value < 1e7 else f"{value:.3g}"
 
 
 def _count(count: int) -> str:
@@ -102,7 +78,7 @@ class LiveLine:
             found if self.regions else "no regions",
             f"{self.share_of_voxels:.1%}".replace("%", " %") + " of voxels",
             f"expected error left unseen {100 * share:.0f} % "
-            f"({_number(unseen)} {cubic_symbol(self.unit)})",
+            f"({amount_text(unseen)} {cubic_symbol(self.unit)})",
         ]
         if self.minutes is not None:
             parts.append(_duration(self.minutes))
@@ -197,6 +173,6 @@ class BulkPreview:
     def __str__(self) -> str:
         cubic = cubic_symbol(self.unit)
         return (
-            f"{_count(self.count)}: {_number(self.volume)} {cubic}, of which "
-            f"{_number(self.expected_error_volume)} {cubic} are probably wrong"
+            f"{_count(self.count)}: {amount_text(self.volume)} {cubic}, of which "
+            f"{amount_text(self.expected_error_volume)} {cubic} are probably wrong"
         )
