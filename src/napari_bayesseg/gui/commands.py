@@ -125,9 +125,19 @@ def save_decisions() -> None:
     run_action("save_decisions")
 
 
+def save_summary() -> None:
+    """Run the action of this name."""
+    run_action("save_summary")
+
+
 def begin_from_mask() -> None:
     """Run the action of this name."""
     run_action("begin_from_mask")
+
+
+def audit() -> None:
+    """Run the action of this name."""
+    run_action("audit")
 
 
 def restore_layers() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
+from napari_bayesseg.core.errors import BayesSegError, BayesSegWarning, SettingsError, StoreError
 from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import Volume, VolumeSpec
@@ -19,6 +19,7 @@ from napari_bayesseg.inference.plan import BlockPlan
 from napari_bayesseg.inference.scan import NormalisedScan
 from napari_bayesseg.inference.sources import reopen_posterior, reopen_scan
 from napari_bayesseg.io.provenance import geometry_of
+from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.io.result_arrays import ResultArray
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.numerics.draw_counts import DrawCounts
@@ -69,6 +70,20 @@ class Result:
             Path(scan["path"]) if scan["path"] else None,
             tuple(scan["notes"]),
         )
+
+    def open_scan(self) -> Volume | None:
+        """Return the scan to look at; None where it was in memory elsewhere, or can't be read.
+
+        Unlike for :meth:`draw`, nobody checks that its voxels are still the same.
+        """
+        made_from = self.record["scan"]
+        if self._scan is not None or made_from["path"] is None:
+            return self._scan
+        try:
+            scan = read_volume(Path(made_from["path"]), axes=made_from.get("axes"))
+        except BayesSegError:
+            return None
+        return scan if scan.shape == self.spec.shape else None
 
     @property
     def geometry(self) -> Geometry:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import OpenedReview
 from napari_bayesseg.review.operations import Operation
@@ -85,6 +86,11 @@ class ReviewView:
         """Hash of the last row that was saved, which stands for all before."""
         return self._record.head
 
+    def timeline(self) -> list[tuple[str, str, str]]:
+        """Return time (ISO 8601), user and action of every row of the journal, in order."""
+        with self._lock:
+            return self._record.timeline()
+
     @property
     def settings(self) -> RegionSettings | None:
         """What regions were last made with."""
@@ -115,6 +121,11 @@ class ReviewView:
         """Return the reviewed labels ``(Z, Y, X)``, by the journal and not by the copy."""
         with self._lock:
             return self.mask.labels.copy()
+
+    @property
+    def began_from(self) -> LazyArray:
+        """Labels ``(Z, Y, X)`` that the review began from: the predicted ones, or a mask."""
+        return self.mask.base
 
     def close(self) -> None:
         """Give the journal and the lock back; closing again does nothing."""

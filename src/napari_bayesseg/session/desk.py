@@ -11,7 +11,11 @@ from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.desk_audit import AuditDesk
 from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
-from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
+from napari_bayesseg.session.desk_files import (
+    write_review_summary,
+    write_reviewed_decisions,
+    write_reviewed_mask,
+)
 from napari_bayesseg.session.desk_finish import FinishLine
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
@@ -152,6 +156,12 @@ class ReviewDesk(DecisionDesk):
         """Write the decisions in the background, as ``.csv`` or ``.json``."""
         place, result = Path(path), self.result
         self._write(lambda: write_reviewed_decisions(place, result))
+
+    def save_summary(self, path: str | Path) -> None:
+        """Write a page about the review in the background, as ``.html``."""
+        place, conflicts = Path(path), len(self.review.conflicts)
+        result, table, settings = self.result, self.table, self.settings
+        self._write(lambda: write_review_summary(place, result, table, settings, conflicts))
 
     def _write(self, write: Callable[[], str]) -> None:
         self._files = [job for job in self._files if job.is_running]

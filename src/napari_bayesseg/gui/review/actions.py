@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ACTIONS", "FINISH_EDIT", "PLUGIN", "Action", "get_action"]
+__all__ = ["ACTIONS", "AUDIT_ACTIONS", "FINISH_EDIT", "PLUGIN", "Action", "get_action"]
 
 PLUGIN = "napari-bayesseg"
 
@@ -150,11 +150,26 @@ ACTIONS = (
         "Write a list of all decisions to a file.",
     ),
     Action(
+        "save_summary",
+        "Save summary\u2026",
+        "save a summary of the review\u2026",
+        "",
+        "Write a page with what was done, what is left and what audits proved, to read or print.",
+    ),
+    Action(
         "begin_from_mask",
         "From a mask\u2026",
         "begin from a mask of yours\u2026",
         "",
         "Correct a mask that you have instead of the predicted labels; before the first decision.",
+    ),
+    Action(
+        "audit",
+        "Audit",
+        "audit random places",
+        "Shift+Y",
+        "Look at random places among what would be accepted unseen, and learn how much of it can "
+        "be wrong.",
     ),
     Action(
         "restore_layers",
@@ -172,6 +187,35 @@ FINISH_EDIT = Action(
 """Bound only while painting: elsewhere the key stays napari's."""
 
 
+AUDIT_ACTIONS = (
+    Action(
+        "agree", "Agree", "agree with the label", "J", "In an audit: the label is right here; next."
+    ),
+    Action(
+        "disagree",
+        "Disagree",
+        "disagree with the label",
+        "K",
+        "In an audit: the label is wrong here; next.",
+    ),
+    Action(
+        "audit_back",
+        "Back",
+        "back to the place before",
+        "H",
+        "In an audit: go back to the place before, to answer again.",
+    ),
+    Action(
+        "stop_audit",
+        "Stop",
+        "stop the audit",
+        "Escape",
+        "End the audit now. Places without an answer will count as wrong.",
+    ),
+)
+"""While an audit is on, these take the place of what the same keys do otherwise."""
+
+
 def get_action(name: str) -> Action:
     """Return the action with this id.
 
@@ -180,4 +224,4 @@ def get_action(name: str) -> Action:
     KeyError
         If there is none.
     """
-    return {action.id: action for action in ACTIONS}[name]
+    return {action.id: action for action in (*ACTIONS, *AUDIT_ACTIONS)}[name]

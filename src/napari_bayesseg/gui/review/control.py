@@ -11,9 +11,11 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import Action, get_action
+from napari_bayesseg.gui.review.audit_actions import AuditActions
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
 from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
 from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.review.audit import AuditPlace
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _TOO_LATE = (
 _MASKS = "Masks (*.tif *.tiff *.nii *.nii.gz);;All files (*)"
 _MASK_FILTERS = "OME-TIFF (*.ome.tif);;TIFF for ImageJ (*.tif);;NIfTI (*.nii.gz)"
 _DECISION_FILTERS = "Table (*.csv);;Full record (*.json)"
+_SUMMARY_FILTERS = "Page (*.html)"
 _BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
     "accept-below": (
         "Accept all below",
@@ -42,7 +45,7 @@ _BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
 }
 
 
-class ReviewControl(QObject):
+class ReviewControl(QObject, AuditActions):
     """Carries out actions, wherever they come from: button, key, palette or cheat sheet.
 
     Parameters
@@ -57,6 +60,8 @@ class ReviewControl(QObject):
     """One line for the person."""
     layers_missing = Signal(bool)
     """Whether the person has deleted layers of the review."""
+    audit_asked = Signal()
+    """An audit is to be begun."""
     start_chosen = Signal(object)
     """The mask, a Volume, that the review is to begin from."""
 
@@ -113,7 +118,7 @@ class ReviewControl(QObject):
     def begin(self, action: Action) -> None:
         """Carry out an action, or begin one to hold."""
         try:
-            getattr(self, action.id)()
+            getattr(self, self.meant(action).id)()
         except BayesSegError as error:
             self.said.emit(str(error))
 
@@ -205,6 +210,12 @@ class ReviewControl(QObject):
         if path is not None:
             self.desk.save_decisions(path)
 
+    def save_summary(self) -> None:
+        """Ask for a file and write a summary of the review to it."""
+        path = self._ask_path("Save a summary", "-summary.html", _SUMMARY_FILTERS)
+        if path is not None:
+            self.desk.save_summary(path)
+
     def begin_from_mask(self) -> None:
         """Ask for a mask and begin the review from it, as long as nothing was decided."""
         desk = self.desk
@@ -223,9 +234,17 @@ class ReviewControl(QObject):
             )
         self.start_chosen.emit(mask)
 
+    def audit(self) -> None:
+        """Begin an audit, or show the one that is on."""
+        self.audit_asked.emit()
+
     def restore_layers(self) -> None:
         """Bring deleted layers back."""
         self._open_canvas.restore_layers()
+
+    def show_audited(self, place: AuditPlace) -> None:
+        """Go to a place of a former audit."""
+        self._open_canvas.audit.show(place)
 
     def _show_place(self) -> None:
         """Go where a step was taken back, also if the person has only scrolled away from there."""

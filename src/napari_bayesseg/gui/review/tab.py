@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import ACTIONS
+from napari_bayesseg.gui.review.actions import ACTIONS, get_action
+from napari_bayesseg.gui.review.audit_panel import AuditPanel
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
 from napari_bayesseg.gui.review.files_panel import FilesPanel
@@ -65,12 +66,16 @@ class ReviewTab(QWidget):
         self.regions = RegionView()
         self.decisions = DecisionPanel(begin, end)
         self.files = FilesPanel(begin, end)
+        self.audits = AuditPanel(begin, end)
         self.progress = ProgressPanel()
         self.tasks = TaskPages()
         self._stack = QStackedWidget()
         self._lay_out()
         self._bind_keys()
         self.control.said.connect(self.messages.note)
+        self.control.audit_asked.connect(self._on_audit_asked)
+        self.audits.running_changed.connect(self._on_auditing)
+        self.audits.place_chosen.connect(self.control.show_audited)
         self.control.start_chosen.connect(partial(self._begin_from, session))
         self.control.layers_missing.connect(self.messages.restore.setVisible)
         self.panel.thresholds.dragged.connect(self._on_dragged)
@@ -96,6 +101,7 @@ class ReviewTab(QWidget):
         self._desk, self._connections = desk, ()
         self.messages.clear()
         self.control.set_desk(desk)
+        self.audits.set_desk(desk)
         if desk is None:
             self.regions.model.clear()
             self._stack.setCurrentIndex(0)
@@ -128,6 +134,7 @@ class ReviewTab(QWidget):
         column.addWidget(self.regions, 1)
         self.tasks.add_page(self.decisions, "Decide", "Accept, reject, defer, move on")
         self.tasks.add_page(self.files, "Files", "Begin from a mask; write mask and decisions")
+        self.tasks.add_page(self.audits, "Audit", "Check random places among what is left unseen")
         column.addWidget(self.tasks)
         column.addWidget(self.progress)
         empty = QLabel(NO_REVIEW)
@@ -147,6 +154,11 @@ class ReviewTab(QWidget):
                 shortcut.setAutoRepeat(False)
                 shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
                 shortcut.activated.connect(partial(self.control.begin, action))
+        stop = get_action("stop_audit")
+        self._stop_key = QShortcut(QKeySequence(stop.key), self)
+        self._stop_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._stop_key.activated.connect(partial(self.control.begin, stop))
+        self._stop_key.setEnabled(False)
 
     def _fill(self, desk: ReviewDesk) -> None:
         """Show everything about a review that was opened."""
@@ -220,8 +232,21 @@ class ReviewTab(QWidget):
             line = self._desk.live_line()
             self.panel.set_line(line)
             self.progress.set_line(line)
+            self.progress.set_finish(str(self._desk.finish.progress))
+
+    def _on_auditing(self, is_on: bool) -> None:
+        """Let nothing be decided that isn't shown, and let Escape stop."""
+        self.regions.setEnabled(not is_on)
+        self.decisions.setEnabled(not is_on)
+        self._stop_key.setEnabled(is_on)
+        if is_on:
+            self.tasks.show_page(self.audits)
 
     # What the person does
+
+    def _on_audit_asked(self) -> None:
+        self.tasks.show_page(self.audits)
+        self.audits.start()
 
     def _on_dragged(self, lower: float, upper: float) -> None:
         if self._desk is not None:
