@@ -22,7 +22,7 @@ __all__ = ["CLASS_COLOURS", "ChangedPlace", "changed_places", "draw_place"]
 
 # Okabe and Ito's colours for the colour-blind; class 0, the background, has no outline.
 CLASS_COLOURS = ("#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#f0e442", "#d55e00", "#e69f00")
-REGION_COLOUR = "#ffffff"
+REGION_COLOUR = "#ffe600"
 
 _MARGIN = 8  # voxels of surroundings
 _LEAST = 40  # voxels along a side that are shown at least
@@ -68,8 +68,8 @@ def draw_place(
 ) -> bytes:
     """Return a PNG of the slice of a region's maximum: labels before left, reviewed right.
 
-    Outlines of the classes in :data:`CLASS_COLOURS`, that of the region white; grey values are
-    stretched over what is shown.
+    Outlines of the classes in :data:`CLASS_COLOURS`, that of the region dashed in yellow; grey
+    values are stretched over what is shown.
 
     Parameters
     ----------
@@ -134,7 +134,8 @@ def _half(
     geometry: Geometry,
 ) -> NDArray[np.uint8]:
     """Return one half as ``(H, W, 3)``, enlarged so that outlines don't hide what they surround."""
-    from skimage.segmentation import find_boundaries  # slow to load, and only wanted here
+    from scipy.ndimage import binary_dilation  # slow to load, and only wanted here
+    from skimage.segmentation import find_boundaries
 
     zoom = max(1, _PIXELS // max(grey.shape))
     tall = max(1, round(zoom * geometry.spacing[1] / geometry.spacing[2]))
@@ -145,7 +146,8 @@ def _half(
     picture = np.repeat(large(grey)[..., None], 3, axis=2)
     classes, inside = large(labels), large(region)
     edges = find_boundaries(classes, mode="inner", background=0)  # type: ignore[no-untyped-call]
-    for label in np.unique(classes[edges]).tolist():
+    edges = binary_dilation(edges)  # two pixels: one is lost on bright ground
+    for label in (n for n in np.unique(classes[edges]).tolist() if n > 0):
         colour = CLASS_COLOURS[(label - 1) % len(CLASS_COLOURS)]
         picture[edges & (classes == label)] = _rgb(colour)
     frame = find_boundaries(inside, mode="outer")  # type: ignore[no-untyped-call]

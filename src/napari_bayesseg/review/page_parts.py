@@ -18,9 +18,10 @@ p.warn { border-color: #d55e00; background: #fdf3e3; }
 table { border-collapse: collapse; width: 100%; }
 td, th { padding: 0.2rem 0.8rem 0.2rem 0; text-align: left; vertical-align: top; }
 th { font-weight: 600; color: #444; }
-tr > th:first-child { white-space: nowrap; }
+tr > th:first-child { width: 14rem; }
+td.number, th.number { text-align: right; }
 td { overflow-wrap: anywhere; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.number { font-variant-numeric: tabular-nums; }
 tr { border-bottom: 1px solid #eee; }
 svg { width: 100%; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: #333; }

@@ -148,7 +148,8 @@ class AuditPanel(QWidget):
             self.text.setText(_EXPLAIN)
             self.text.setToolTip("")
         else:
-            self.text.setText(f"{chosen.outcome}.")
+            text = str(chosen.outcome).replace(" %", "\u00a0%")  # not torn apart by a line's end
+            self.text.setText(f"{text}.")
             self.text.setToolTip(chosen.outcome.volume_text)
 
     def _show_wrong(self) -> None:

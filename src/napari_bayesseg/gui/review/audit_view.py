@@ -61,6 +61,7 @@ class AuditView(QObject):
         self._keys: CanvasKeys | None = None
         desk.audit.place_changed.connect(self._on_place)
         desk.audit.ended.connect(self._on_ended)
+        desk.current_changed.connect(self._on_current)
 
     @property
     def text(self) -> str:
@@ -93,6 +94,7 @@ class AuditView(QObject):
         """Take the mark away and follow the desk no more."""
         self._desk.audit.place_changed.disconnect(self._on_place)
         self._desk.audit.ended.disconnect(self._on_ended)
+        self._desk.current_changed.disconnect(self._on_current)
         self._leave()
 
     def _on_place(self, place: AuditPlace) -> None:
@@ -102,6 +104,11 @@ class AuditView(QObject):
             )
         self.show(place)
         self.changed.emit()
+
+    def _on_current(self) -> None:
+        """Mark no place of a former audit any more when the review goes on."""
+        if not self._desk.audit.is_on:
+            self._marker.hide()
 
     def _on_ended(self) -> None:
         self._leave()
@@ -130,10 +137,11 @@ def audit_text(
         What was answered before: whether the person agrees.
     """
     label = class_names[place.label] if place.label < len(class_names) else str(place.label)
-    before = {None: "", True: " \u00b7 answered: right", False: " \u00b7 answered: wrong"}[answer]
+    before = {None: "", True: " (agreed)", False: " (disagreed)"}[answer]
     return (
-        f"Audit \u00b7 place {place.number + 1} of {count}{before}\n"
-        f"Is the label '{label}' right in the frame? J agree \u00b7 K disagree"
+        f"Audit \u00b7 place {place.number + 1} of {count}{before} \u00b7 "
+        "J agree \u00b7 K disagree\n"
+        f"Is the label '{label}' right at the frame's centre?"
     )
 
 
