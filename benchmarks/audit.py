@@ -26,7 +26,7 @@ from napari_bayesseg.session.session import Session
 __all__ = ["Audited", "audit_again_and_again", "exact_coverage", "run"]
 
 _SESSIONS = 200
-_PLACES = 50
+_PLACES = 150
 
 
 def run(quick: bool) -> list[Row]:
