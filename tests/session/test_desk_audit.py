@@ -118,6 +118,17 @@ def test_it_goes_on_where_it_was_when_the_review_is_opened_again(
     assert open_desk(desk.result.path).audit.former == again.audit.former
 
 
+def test_who_opens_the_review_is_told_that_an_audit_goes_on(
+    desk: ReviewDesk, session: Session, background: ThreadBackground
+) -> None:
+    begin(desk, background)
+    told: list[str] = []
+    session.desk_changed.connect(lambda new: new and new.notice.connect(told.append))
+    session.open_result(desk.result.path)
+    assert background.drain(60)
+    assert told == ["an audit that was interrupted goes on; Escape stops it"]
+
+
 def test_one_that_was_killed_before_its_end_is_ended_on_opening(
     desk: ReviewDesk, open_desk: OpenDesk, background: ThreadBackground, monkeypatch
 ) -> None:
