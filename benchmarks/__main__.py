@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import (
     accuracy,
+    audit,
     cluster,
     coherence,
     durability,
@@ -55,6 +56,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
     "accuracy": accuracy.run,
     "unseen": unseen.run,
     "queue": queue.run,
+    "audit": audit.run,
     "real": real.run,
 }
 """Benchmarks by name, in the order of ``all``."""

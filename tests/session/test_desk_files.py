@@ -63,3 +63,17 @@ def test_what_can_not_be_written_is_told(
     assert background.drain(TIMEOUT)
     assert len(heard["failed"]) == 2
     assert not desk.is_busy
+
+
+def test_the_summary_is_of_what_was_saved(
+    desk: ReviewDesk, background: ThreadBackground, tmp_path: Path
+) -> None:
+    desk.accept()
+    desk.reject()
+    heard = Heard(desk)
+    desk.save_summary(tmp_path / "page.html")
+    assert background.drain(TIMEOUT)
+    assert heard["notice"] == ["page.html: summary written"]
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert desk.review.journal_head in page
+    assert "2 of 18" in page

@@ -185,6 +185,11 @@ def save_crops() -> None:
     run_action("save_crops")
 
 
+def save_summary() -> None:
+    """Run the action of this name."""
+    run_action("save_summary")
+
+
 def begin_from_mask() -> None:
     """Run the action of this name."""
     run_action("begin_from_mask")
@@ -198,6 +203,11 @@ def save_journal_head() -> None:
 def check_journal() -> None:
     """Run the action of this name."""
     run_action("check_journal")
+
+
+def audit() -> None:
+    """Run the action of this name."""
+    run_action("audit")
 
 
 def restore_layers() -> None:

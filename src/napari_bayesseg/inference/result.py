@@ -69,6 +69,13 @@ class Result:
             tuple(scan["notes"]),
         )
 
+    def open_scan(self) -> Volume | None:
+        """Return the scan to look at; None where it was in memory elsewhere, or can't be read.
+
+        Unlike for :meth:`draw`, nobody checks that its voxels are still the same.
+        """
+        return self._sources.unchecked_scan(self.spec.shape)
+
     @property
     def geometry(self) -> Geometry:
         """Place of the voxel grid in the world, as in the scan."""

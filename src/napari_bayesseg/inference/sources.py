@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
+from napari_bayesseg.core.errors import BayesSegError, BayesSegWarning, SettingsError, StoreError
+from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.settings import Precision
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
@@ -162,6 +163,17 @@ class RunSources:
         """Return the scan alone, checked; errors as for :meth:`open`."""
         with self._lock:
             return self._checked_scan()
+
+    def unchecked_scan(self, shape: Index3) -> Volume | None:
+        """Return the scan to look at; None where it can't be had, or has another shape."""
+        made_from = self._record["scan"]
+        if self._scan is not None or made_from["path"] is None:
+            return self._scan
+        try:
+            scan = read_volume(Path(made_from["path"]), axes=made_from.get("axes"))
+        except BayesSegError:
+            return None
+        return scan if scan.shape == shape else None
 
     def _checked_scan(self) -> NormalisedScan | None:
         if self._normalised is None:

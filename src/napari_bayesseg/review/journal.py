@@ -140,6 +140,13 @@ class Journal:
                 state[key] = json.loads(value)
         return state
 
+    def timeline(self) -> list[tuple[str, str, str]]:
+        """Return time (ISO 8601), user and action of every row, without what they hold."""
+        query = "SELECT utc, user, action FROM rows ORDER BY sequence"
+        with self._lock, explained(self.path):
+            found = self._connection.execute(query).fetchall()
+        return [(str(time), str(user), str(action)) for time, user, action in found]
+
     def rows(self, after: int = 0, leave_out: Collection[str] | None = ()) -> Iterator[Row]:
         """Yield the rows in order, each checked against the hash of the one before.
 

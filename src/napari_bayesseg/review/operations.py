@@ -10,13 +10,14 @@ from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.review.voxels import VoxelChange, VoxelSet
 
-__all__ = ["KINDS", "TOOLS", "Kind", "Operation", "RegionDecision", "Tool"]
+__all__ = ["IN_BULK", "KINDS", "TOOLS", "Kind", "Operation", "RegionDecision", "Tool"]
 
 Kind = Literal["accept", "reject", "defer", "reopen", "edit"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Tool = Literal["brush", "fill", "smooth", "grow"]
 TOOLS: tuple[Tool, ...] = get_args(Tool)
-
+IN_BULK = "in bulk"
+"""Note of a decision that was made for all regions on one side of a threshold."""
 
 _TITLES = {"fill": "with", "smooth": "by", "grow": "to"}  # region and note, joined
 
@@ -120,6 +121,11 @@ class Operation:
         low: Index3 = (z, y, x)
         z, y, x = (max(values) for values in zip(*stops, strict=True))
         return Roi(low, (z, y, x))
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it tells that a person looked at the place: one decided by itself."""
+        return len(self.decisions) == 1 and self.note != IN_BULK
 
     @property
     def position(self) -> Index3 | None:

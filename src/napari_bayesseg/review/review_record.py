@@ -51,6 +51,10 @@ class ReviewRecord:
         """Hash of the last row; empty where there is none."""
         return "" if self._journal is None else self._journal.head
 
+    def timeline(self) -> list[tuple[str, str, str]]:
+        """Return time (ISO 8601), user and action of every row."""
+        return [] if self._journal is None else self._journal.timeline()
+
     @property
     def end(self) -> tuple[int, str]:
         """Number and hash of the last row; 0 and empty where there is none."""

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import BayesSegWarning, FormatError, StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.journal_head import JournalHead
 from napari_bayesseg.review.journal_rows import Row
 from napari_bayesseg.review.opening import OpenedReview
+from napari_bayesseg.review.operations import Operation
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.review_snapshots import ReviewSnapshots
@@ -77,6 +79,11 @@ class ReviewView:
         with self._lock:
             return tuple(self._events)
 
+    def operations(self) -> tuple[Operation, ...]:
+        """Return the steps in force, the oldest first; not for every key: there may be many."""
+        with self._lock:
+            return tuple(self.history.applied)
+
     @property
     def folder(self) -> Path:
         """What holds the journal, the copy of the mask, and the starting mask if there is one."""
@@ -96,6 +103,11 @@ class ReviewView:
     def journal_head(self) -> str:
         """Hash of the last row that was saved, which stands for all before."""
         return self._record.head
+
+    def timeline(self) -> list[tuple[str, str, str]]:
+        """Return time (ISO 8601), user and action of every row of the journal, in order."""
+        with self._lock:
+            return self._record.timeline()
 
     @property
     def settings(self) -> RegionSettings | None:
@@ -131,6 +143,11 @@ class ReviewView:
         """Return the reviewed labels ``(Z, Y, X)``, by the journal and not by the copy."""
         with self._lock:
             return self.mask.labels.copy()
+
+    @property
+    def began_from(self) -> LazyArray:
+        """Labels ``(Z, Y, X)`` that the review began from: the predicted ones, or a mask."""
+        return self.mask.base
 
     @property
     def rows_since_snapshot(self) -> int:

@@ -49,6 +49,11 @@ class ReviewedMask:
         self._steps = LabelSteps(base, labels)
         self._behind: set[Roi] = set()
 
+    @property
+    def base(self) -> LazyArray:
+        """What the operations are applied to."""
+        return self._steps.base
+
     def expected(self, roi: Roi, operations: Iterable[Operation]) -> Labels:
         """Return the labels of a box after some operations: those of the base, then theirs.
 

@@ -9,12 +9,18 @@ from pathlib import Path
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.desk_audit import AuditDesk
 from napari_bayesseg.session.desk_crops import DeskCrops
 from napari_bayesseg.session.desk_decisions import BulkKind
 from napari_bayesseg.session.desk_draws import DrawsDesk
 from napari_bayesseg.session.desk_editing import RegionEditor
 from napari_bayesseg.session.desk_edits import EditDesk
-from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
+from napari_bayesseg.session.desk_files import (
+    write_review_summary,
+    write_reviewed_decisions,
+    write_reviewed_mask,
+)
+from napari_bayesseg.session.desk_finish import FinishLine
 from napari_bayesseg.session.desk_journal import DeskJournal
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
@@ -41,6 +47,8 @@ class ReviewDesk(EditDesk):
     - ``saved(int)``: sequence number of the journal's row, once it is on the disk.
     - ``protection_hit(int)``: id of the accepted region that a stroke was kept from.
     - ``failed(str)``, ``notice(str)``: one line for the person.
+
+    ``audit`` looks at random places among what nobody looked at, ``finish`` says when to stop.
     """
 
     def __init__(self, opened: Opened, background: Background) -> None:
@@ -59,12 +67,15 @@ class ReviewDesk(EditDesk):
         self.journal = DeskJournal(self, background)
         self.draws = DrawsDesk(self, background)
         self.voxels = VoxelReader(self.result, background)
+        self.audit = AuditDesk(self, background, self._busy_may_have_changed)
+        self.finish = FinishLine(self)
 
     @property
     def is_busy(self) -> bool:
-        """Whether regions are being found or decided about, or a file written."""
+        """Whether regions are found or decided about, places drawn, or a file written."""
         jobs = (self._finding, self._deciding, *self._files)
-        return self.crops.is_running or any(job.is_running for job in jobs)
+        others = self.crops.is_running or self.audit.is_drawing
+        return others or any(job.is_running for job in jobs)
 
     def close(self) -> None:
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
@@ -75,6 +86,7 @@ class ReviewDesk(EditDesk):
         self.journal.close()
         self.draws.close()
         self.voxels.close()
+        self.audit.close()
         self.review.close()
 
     # Thresholds and measure
@@ -183,6 +195,12 @@ class ReviewDesk(EditDesk):
         """Write the decisions in the background, as ``.csv`` or ``.json``."""
         place, result = Path(path), self.result
         self._write(lambda: write_reviewed_decisions(place, result))
+
+    def save_summary(self, path: str | Path) -> None:
+        """Write a page about the review in the background, as ``.html``."""
+        place, conflicts = Path(path), len(self.review.conflicts)
+        result, table, settings = self.result, self.table, self.settings
+        self._write(lambda: write_review_summary(place, result, table, settings, conflicts))
 
     def _write(self, write: Callable[[], str]) -> None:
         self._files = [job for job in self._files if job.is_running]

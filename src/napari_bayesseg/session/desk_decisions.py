@@ -10,7 +10,7 @@ import numpy as np
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.decisions import read_labels_to_be
-from napari_bayesseg.review.operations import Operation
+from napari_bayesseg.review.operations import IN_BULK, Operation
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.desk_line import BulkPreview
@@ -84,6 +84,7 @@ class DecisionDesk(DeskState):
                 status,
                 settings=settings,
                 replacement=replacement,
+                note=IN_BULK,
                 labels_to_be=known,
                 spare_accepted=True,
             )

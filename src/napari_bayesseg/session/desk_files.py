@@ -7,10 +7,13 @@ from pathlib import Path
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.writers import write_volume
 from napari_bayesseg.review.decision_files import write_decisions
+from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.review import Review
+from napari_bayesseg.review.summary_html import write_summary
 from napari_bayesseg.review.voxels import Labels
 
-__all__ = ["write_reviewed_decisions", "write_reviewed_mask"]
+__all__ = ["write_review_summary", "write_reviewed_decisions", "write_reviewed_mask"]
 
 
 def write_reviewed_mask(path: Path, result: Result, labels: Labels) -> str:
@@ -30,3 +33,12 @@ def write_reviewed_decisions(path: Path, result: Result) -> str:
     with Review.open(result, read_only=True) as review:
         write_decisions(path, review)
     return f"{path.name}: decisions written"
+
+
+def write_review_summary(
+    path: Path, result: Result, table: RegionTable, settings: RegionSettings, conflicts: int
+) -> str:
+    """Write a page about the review; say what was done. On any thread, as the decisions."""
+    with Review.open(result, read_only=True) as review:
+        write_summary(path, review, table, settings, conflicts)
+    return f"{path.name}: summary written"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bayesseg.core.unit_symbols import amount_text, cubic_symbol, unit_symbol
 from napari_bayesseg.numerics.threshold_curve import ThresholdCurve
 from napari_bayesseg.review.queue import RegionQueue
 
@@ -18,42 +19,15 @@ __all__ = [
     "cubic_symbol",
     "duration",
     "unit_symbol",
-    "volume_number",
     "volume_text",
 ]
 
 DEFAULT_SECONDS_PER_DECISION = 5.0
 
-_SYMBOLS = {
-    "meter": "m",
-    "centimeter": "cm",
-    "millimeter": "mm",
-    "micrometer": "µm",
-    "nanometer": "nm",
-    "angstrom": "Å",
-    "inch": "in",
-    "pixel": "voxel",
-}
-
-
-def unit_symbol(unit: str) -> str:
-    """Return the short form of a length unit: ``"µm"`` for ``"micrometer"``."""
-    return _SYMBOLS.get(unit, unit)
-
-
-def cubic_symbol(unit: str) -> str:
-    """Return the short form of a cubic length unit: ``"µm³"``; ``"voxels"`` for pixels."""
-    return "voxels" if unit == "pixel" else f"{unit_symbol(unit)}³"
-
-
-def volume_number(value: float) -> str:
-    """Return a volume in three digits, or whole where it is large."""
-    return f"{value:,.0f}" if 100 <= value < 1e7 else f"{value:.3g}"
-
 
 def volume_text(volume: float, unit: str) -> str:
     """Return a volume with its unit: ``"12.3 µm³"``."""
-    return f"{volume_number(volume)} {cubic_symbol(unit)}"
+    return f"{amount_text(volume)} {cubic_symbol(unit)}"
 
 
 def _count(count: int) -> str:
@@ -116,7 +90,7 @@ class LiveLine:
             found if self.regions else "no regions",
             f"{self.share_of_voxels:.1%}".replace("%", " %") + " of voxels",
             f"expected error left unseen {100 * share:.0f} % "
-            f"({volume_number(unseen)} {cubic_symbol(self.unit)})",
+            f"({amount_text(unseen)} {cubic_symbol(self.unit)})",
         ]
         if self.minutes is not None:
             parts.append(duration(self.minutes))
@@ -211,6 +185,6 @@ class BulkPreview:
     def __str__(self) -> str:
         cubic = cubic_symbol(self.unit)
         return (
-            f"{_count(self.count)}: {volume_number(self.volume)} {cubic}, of which "
-            f"{volume_number(self.expected_error_volume)} {cubic} are probably wrong"
+            f"{_count(self.count)}: {amount_text(self.volume)} {cubic}, of which "
+            f"{amount_text(self.expected_error_volume)} {cubic} are probably wrong"
         )

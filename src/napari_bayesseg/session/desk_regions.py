@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.uncertainty import split_excess
+from napari_bayesseg.review.audit_rows import read_audits
 from napari_bayesseg.review.region_names import RegionNames
 from napari_bayesseg.review.region_settings import (
     RegionSettings,
@@ -107,6 +108,7 @@ def open_review(result: Result, start: Volume | None) -> Opened:
     """
     review = Review.open(result, start=start)
     try:
+        read_audits(review.events)  # what can't be understood is told now
         settings = review.settings
         if settings is not None and split_excess(settings.measure)[0] not in result.measures:
             settings = None  # a review that goes on with the result of another run

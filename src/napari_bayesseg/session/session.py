@@ -162,6 +162,8 @@ class Session:
         self.desk_changed.emit(desk)
         if opened.review.notice:
             desk.notice.emit(opened.review.notice)
+        if desk.audit.is_on:
+            desk.notice.emit("an audit that was interrupted goes on; Escape stops it")
 
     def _predicted(self, result: Result) -> None:
         self._give_way(result.path)

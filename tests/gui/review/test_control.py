@@ -89,6 +89,7 @@ def test_every_action_has_a_button(window: ReviewWindow) -> None:
     tab = window.tab
     buttons = {**tab.decisions.buttons, **tab.edit.buttons, **tab.files.buttons}
     buttons["restore_layers"] = tab.messages.restore
+    buttons["audit"] = tab.audits.buttons["audit"]
     assert set(buttons) == {action.id for action in ACTIONS}
     assert all(button.toolTip() == button.action.button_tooltip for button in buttons.values())
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ACTIONS", "FINISH_EDIT", "PLUGIN", "Action", "When", "actions_of", "get_action"]
+__all__ = [
+    "ACTIONS",
+    "AUDIT_ACTIONS",
+    "FINISH_EDIT",
+    "PLUGIN",
+    "Action",
+    "When",
+    "actions_of",
+    "get_action",
+]
 
 PLUGIN = "napari-bayesseg"
 
-When = Literal["always", "editing", "contour"]
+When = Literal["always", "editing", "contour", "audit"]
 
 
 @dataclass(frozen=True)
@@ -247,6 +256,13 @@ ACTIONS = (
         "Write the decided places as pairs of scan and reviewed labels, ready for training.",
     ),
     Action(
+        "save_summary",
+        "Save summary\u2026",
+        "save a summary of the review\u2026",
+        "",
+        "Write a page with what was done, what is left and what audits proved, to read or print.",
+    ),
+    Action(
         "begin_from_mask",
         "From a mask\u2026",
         "begin from a mask of yours\u2026",
@@ -266,6 +282,14 @@ ACTIONS = (
         "check the journal\u2026",
         "",
         "Check that no decision was changed or removed, also against a head that was saved before.",
+    ),
+    Action(
+        "audit",
+        "Audit",
+        "audit random places",
+        "Shift+Y",
+        "Look at random places among what would be accepted unseen, and learn how much of it can "
+        "be wrong.",
     ),
     Action(
         "restore_layers",
@@ -293,6 +317,36 @@ def actions_of(when: When) -> tuple[Action, ...]:
     return tuple(action for action in (*ACTIONS, FINISH_EDIT) if action.when == when)
 
 
+AUDIT_ACTIONS = (
+    Action(
+        "agree", "Agree", "agree with the label", "J", "In an audit: the label is right here; next."
+    ),
+    Action(
+        "disagree",
+        "Disagree",
+        "disagree with the label",
+        "K",
+        "In an audit: the label is wrong here; next.",
+    ),
+    Action(
+        "audit_back",
+        "Back",
+        "back to the place before",
+        "H",
+        "In an audit: go back to the place before, to answer again.",
+    ),
+    Action(
+        "stop_audit",
+        "Stop",
+        "stop the audit",
+        "Escape",
+        "End the audit now. Places without an answer will count as wrong.",
+        when="audit",
+    ),
+)
+"""While an audit is on, these take the place of what the same keys do otherwise."""
+
+
 def get_action(name: str) -> Action:
     """Return the action with this id.
 
@@ -301,4 +355,4 @@ def get_action(name: str) -> Action:
     KeyError
         If there is none.
     """
-    return {action.id: action for action in ACTIONS}[name]
+    return {action.id: action for action in (*ACTIONS, *AUDIT_ACTIONS)}[name]

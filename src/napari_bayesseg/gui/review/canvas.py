@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import Action, actions_of
+from napari_bayesseg.gui.review.audit_view import AuditView
 from napari_bayesseg.gui.review.canvas_text import (
     HIDDEN,
     CanvasText,
@@ -89,6 +90,9 @@ class ReviewCanvas(QObject):
         self.disagreement.text_changed.connect(self._show_mode)
         self.disagreement.said.connect(self.said)
         self._hiding.changed.connect(self.disagreement.layers.hold)
+        self.audit = AuditView(viewer, desk, self._navigator, self._place, begin, end, self)
+        self.audit.changed.connect(self._show_mode)
+        self.audit.over.connect(self.fly)
         self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
             (desk.measure_changed, self._on_measure),
             (desk.thresholds_changed, self._set_contrast),
@@ -104,6 +108,7 @@ class ReviewCanvas(QObject):
         self._on_measure(desk.settings.measure)
         self._on_regions()
         self._on_current(desk.current)
+        self.audit.resume()
 
     def close(self) -> None:
         """Take away what was shown, and give keys and text back."""
@@ -111,6 +116,7 @@ class ReviewCanvas(QObject):
             signal.disconnect(slot)
         self._results.removed.disconnect(self._on_removed)
         self._hiding.end()
+        self.audit.close()
         self._editing.close()
         self._keys.close()
         self.disagreement.close()
@@ -132,7 +138,10 @@ class ReviewCanvas(QObject):
             self._flown = region.position
 
     def centre(self) -> None:
-        """Bring the current region back to the middle, zoomed to fit."""
+        """Bring the current region, or the audited place, back to the middle, zoomed to fit."""
+        if self._desk.audit.is_on:
+            self.audit.centre()
+            return
         region, place = self._desk.current, self._place()
         if region is not None and place is not None:
             self._navigator.centre(place, region.position, region.box)
@@ -230,6 +239,8 @@ class ReviewCanvas(QObject):
         desk = self._desk
         if self._hiding.is_active:
             self._text.show(HIDDEN)
+        elif self.audit.text:
+            self._text.show(self.audit.text)
         elif desk.editing:
             self._text.show(self._editing.text)
         else:

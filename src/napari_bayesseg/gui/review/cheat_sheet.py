@@ -6,7 +6,7 @@ from html import escape
 
 from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
-from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, Action
+from napari_bayesseg.gui.review.actions import ACTIONS, AUDIT_ACTIONS, FINISH_EDIT, Action
 
 __all__ = ["CheatSheet"]
 
@@ -22,7 +22,8 @@ class CheatSheet(QDialog):
         self.setWindowTitle("Keys of the review")
         self.resize(*_SIZE)
         self.text = QTextBrowser()
-        rows = "".join(map(_row, sorted((*ACTIONS, FINISH_EDIT), key=lambda a: not a.key)))
+        shown = (*ACTIONS, FINISH_EDIT, *AUDIT_ACTIONS)
+        rows = "".join(map(_row, sorted(shown, key=lambda a: not a.key)))
         self.text.setHtml(f"<table cellpadding='3'>{rows}</table><p>{_HINT}</p>")
         layout = QVBoxLayout(self)
         layout.addWidget(self.text)

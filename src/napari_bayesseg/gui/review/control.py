@@ -11,11 +11,13 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import Action, get_action
+from napari_bayesseg.gui.review.audit_actions import AuditActions
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
 from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
 from napari_bayesseg.gui.review.edit_control import EditControl
 from napari_bayesseg.gui.review.journal_question import HEAD_FILTER, ask_journal_check
 from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.review.audit import AuditPlace
 from napari_bayesseg.review.crop_boxes import CropSettings
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
 
@@ -33,6 +35,7 @@ _TOO_LATE = (
 _MASKS = "Masks (*.tif *.tiff *.nii *.nii.gz);;All files (*)"
 _MASK_FILTERS = "OME-TIFF (*.ome.tif);;TIFF for ImageJ (*.tif);;NIfTI (*.nii.gz)"
 _DECISION_FILTERS = "Table (*.csv);;Full record (*.json)"
+_SUMMARY_FILTERS = "Page (*.html)"
 _BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
     "accept-below": (
         "Accept all below",
@@ -45,7 +48,7 @@ _BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
 }
 
 
-class ReviewControl(EditControl):
+class ReviewControl(EditControl, AuditActions):
     """Carries out actions, wherever they come from: button, key, palette or cheat sheet.
 
     Parameters
@@ -60,6 +63,8 @@ class ReviewControl(EditControl):
     """One line for the person."""
     layers_missing = Signal(bool)
     """Whether the person has deleted layers of the review."""
+    audit_asked = Signal()
+    """An audit is to be begun."""
     start_chosen = Signal(object)
     """The mask, a Volume, that the review is to begin from."""
     note_wanted = Signal()
@@ -119,7 +124,7 @@ class ReviewControl(EditControl):
     def begin(self, action: Action) -> None:
         """Carry out an action, or begin one to hold."""
         try:
-            getattr(self, action.id)()
+            getattr(self, self.meant(action).id)()
         except BayesSegError as error:
             self.said.emit(str(error))
 
@@ -235,6 +240,12 @@ class ReviewControl(EditControl):
         if path is not None:
             crops.write(path, self.crop_settings)
 
+    def save_summary(self) -> None:
+        """Ask for a file and write a summary of the review to it."""
+        path = self._ask_path("Save a summary", "-summary.html", _SUMMARY_FILTERS)
+        if path is not None:
+            self.desk.save_summary(path)
+
     def begin_from_mask(self) -> None:
         """Ask for a mask and begin the review from it, as long as nothing was decided."""
         desk = self.desk
@@ -265,9 +276,17 @@ class ReviewControl(EditControl):
         if wanted is not None:
             self.desk.journal.check(wanted.saved_head)
 
+    def audit(self) -> None:
+        """Begin an audit, or show the one that is on."""
+        self.audit_asked.emit()
+
     def restore_layers(self) -> None:
         """Bring deleted layers back."""
         self._open_canvas.restore_layers()
+
+    def show_audited(self, place: AuditPlace) -> None:
+        """Go to a place of a former audit."""
+        self._open_canvas.audit.show(place)
 
     def _show_place(self) -> None:
         """Go where a step was taken back, also if the person has only scrolled away from there."""

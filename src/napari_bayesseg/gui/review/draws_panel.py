@@ -12,13 +12,14 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from superqt.utils import signals_blocked
 
+from napari_bayesseg.core.unit_symbols import amount_text
 from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
 from napari_bayesseg.gui.review.strip_plot import StripPlot
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.region_draws import RegionDraws
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_draws import DrawsDesk
-from napari_bayesseg.session.desk_line import volume_number, volume_text
+from napari_bayesseg.session.desk_line import volume_text
 
 if TYPE_CHECKING:
     from napari_bayesseg.gui.review.canvas import ReviewCanvas
@@ -180,7 +181,7 @@ class DrawsPanel(QWidget):
             volume = volume_text(float(volumes[self._index - 1]), unit)
             _write(self.text, f"draw {self._index} of {draws.num_draws}: {volume}")
         else:
-            low, label = (volume_number(v) for v in (interval.low, predicted))
+            low, label = (amount_text(v) for v in (interval.low, predicted))
             high = volume_text(interval.high, unit)
             _write(self.text, f"label {label} \u00b7 draws {low} \u2013 {high}")
 

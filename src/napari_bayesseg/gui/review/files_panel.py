@@ -14,7 +14,7 @@ __all__ = ["FilesPanel"]
 
 _FILES = (
     ("save_mask", "save_decisions", "begin_from_mask"),
-    ("save_journal_head", "check_journal"),
+    ("save_summary", "save_journal_head", "check_journal"),
 )
 _CROPS = (("save_crops",),)
 _LARGEST_MARGIN = 256

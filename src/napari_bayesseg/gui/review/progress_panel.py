@@ -25,6 +25,9 @@ class ProgressPanel(QWidget):
         self.text.setWordWrap(True)
         self.regions_bar = _bar("Share of the regions that are decided")
         self.bar = _bar("Share of the regions' expected error that lies in decided ones")
+        self.finish = QLabel()
+        self.finish.setWordWrap(True)
+        self.finish.hide()
         self.saved = QLabel()
         self.saved.setToolTip("When the last decision or stroke was on the disk")
         row = QHBoxLayout()
@@ -37,6 +40,12 @@ class ProgressPanel(QWidget):
         layout = column(self)
         layout.addLayout(row)
         layout.addLayout(bars)
+        layout.addWidget(self.finish)
+
+    def set_finish(self, text: str) -> None:
+        """Say that all is decided that must be; empty takes it away."""
+        self.finish.setText(text)
+        self.finish.setVisible(bool(text))
 
     def set_line(self, line: LiveLine) -> None:
         """Say what is decided, at which pace, and how long the rest takes."""

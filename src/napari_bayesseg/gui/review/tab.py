@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT
+from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, get_action
+from napari_bayesseg.gui.review.audit_panel import AuditPanel
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
 from napari_bayesseg.gui.review.draws_panel import DrawsPanel
@@ -72,13 +73,18 @@ class ReviewTab(QWidget):
         self.edit = EditPanel(begin, end)
         self.draws = DrawsPanel(begin, end)
         self.files = FilesPanel(begin, end)
+        self.audits = AuditPanel(begin, end)
         self.progress = ProgressPanel()
         self.tasks = TaskPages()
         self._stack = QStackedWidget()
         self._former_page: QWidget | None = None
         self._lay_out()
-        self._keys = PanelKeys(self, (*ACTIONS, FINISH_EDIT), begin)
+        keys = (*ACTIONS, FINISH_EDIT, get_action("stop_audit"))
+        self._keys = PanelKeys(self, keys, begin)
         self.control.said.connect(self.messages.note)
+        self.control.audit_asked.connect(self._on_audit_asked)
+        self.audits.running_changed.connect(self._on_auditing)
+        self.audits.place_chosen.connect(self.control.show_audited)
         self.control.start_chosen.connect(partial(self._begin_from, session))
         self.control.layers_missing.connect(self.messages.restore.setVisible)
         self.panel.thresholds.dragged.connect(self._on_dragged)
@@ -110,6 +116,7 @@ class ReviewTab(QWidget):
         self.control.set_desk(desk)
         self.edit.set_desk(desk)
         self.draws.set_desk(desk, self.control.canvas)
+        self.audits.set_desk(desk)
         if desk is None:
             self.regions.model.clear()
             self._stack.setCurrentIndex(0)
@@ -150,6 +157,7 @@ class ReviewTab(QWidget):
         )
         self.tasks.add_page(self.draws, "Draws", "How the draws disagree about this region")
         self.tasks.add_page(self.files, "Files", "Begin from a mask; write mask and decisions")
+        self.tasks.add_page(self.audits, "Audit", "Check random places among what is left unseen")
         column.addWidget(self.tasks)
         column.addWidget(self.progress)
         empty = QLabel(NO_REVIEW)
@@ -267,8 +275,21 @@ class ReviewTab(QWidget):
             line = self._desk.live_line()
             self.panel.set_line(line)
             self.progress.set_line(line)
+            self.progress.set_finish(str(self._desk.finish.progress))
+
+    def _on_auditing(self, is_on: bool) -> None:
+        """Let nothing be decided that isn't shown, and let Escape stop."""
+        self.regions.setEnabled(not is_on)
+        self.decisions.setEnabled(not is_on)
+        self._keys.set_enabled("audit", is_on)
+        if is_on:
+            self.tasks.show_page(self.audits)
 
     # What the person does
+
+    def _on_audit_asked(self) -> None:
+        self.tasks.show_page(self.audits)
+        self.audits.start()
 
     def _on_dragged(self, lower: float, upper: float) -> None:
         if self._desk is not None:
