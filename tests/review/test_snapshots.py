@@ -97,6 +97,20 @@ def test_a_review_opened_from_a_snapshot_is_the_same(review: Review, result: Res
         assert everything(again) == before
 
 
+def test_a_stroke_far_from_every_decision_is_in_the_snapshot(review, result) -> None:
+    """The model's label must not come back under the brush when the region is accepted."""
+    inside = Roi((1, 2, 3), (4, 10, 12))
+    paint(review, inside, 2)
+    painted = review.history.painted(inside)
+    assert painted.all()
+    review.close()
+    with Review.open(result) as again:
+        assert checkpoint_rows(again) == 2
+        np.testing.assert_array_equal(again.history.painted(inside), painted)
+        decide(again, [1], Status.ACCEPTED)
+        assert (again.labels()[inside.slices] == 2).all()
+
+
 def test_undo_goes_back_beyond_the_snapshot_to_the_first_step(review, result, predicted) -> None:
     states = [everything(review)[:3]]
     for step in (

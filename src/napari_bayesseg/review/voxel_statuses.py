@@ -32,14 +32,14 @@ class VoxelStatuses:
     def __init__(self, shape: Index3) -> None:
         self._codes = np.zeros(shape, np.uint8)
         self._shape = shape
-        # Whether anything ever happened in a cell: regions elsewhere need no count.
+        # Whether anything ever happened in a cell: what is elsewhere needs no count and no copy.
         self._touched = np.zeros([-(-length // _CELL) for length in shape], np.bool_)
 
     def apply(self, operation: Operation) -> None:
         """Take an operation in; the latest wins for every voxel."""
         _write(self._codes, Roi.whole(self._shape), operation)
-        for decision in operation.decisions:
-            self._touched[_cells(decision.box)] = True
+        for voxels, _ in told_by(operation):
+            self._touched[_cells(voxels.box)] = True
 
     def take_back(self, operation: Operation, former: Iterable[Operation]) -> None:
         """Undo the last operation, given those beneath it, the oldest first."""
