@@ -87,7 +87,7 @@ def test_the_reviewed_labels_are_those_of_the_journal(
             out = tmp_path / f"{labels}.ome.tif"
             code, _, err = run("export", result.path, "--out", out, "--labels", labels)
             assert code == 0, err
-    inside = table.region_labels == region.id
+    inside = np.asarray(table.region_labels) == region.id
     predicted = np.asarray(result.labels)
     written = [read_volume(tmp_path / f"{n}.ome.tif") for n in ("reviewed", "predicted")]
     reviewed, unchanged = (volume.read(Roi.whole(volume.shape)) for volume in written)

@@ -190,7 +190,7 @@ def test_places_have_corners_a_middle_and_classes(review: Review, tmp_path: Path
     spacing = np.array([2.0, 0.5, 0.5])
     labels = review.labels()
     for entry, row, region in zip(content["decisions"], rows, TABLE.regions[:2], strict=False):
-        inside = np.argwhere(TABLE.region_labels == region.id)
+        inside = np.argwhere(np.asarray(TABLE.region_labels) == region.id)
         assert entry["voxels"] == len(inside)
         np.testing.assert_allclose(entry["centroid_world"], inside.mean(0) * spacing)
         corners = np.array(entry["box_world_corners"])
@@ -200,7 +200,7 @@ def test_places_have_corners_a_middle_and_classes(review: Review, tmp_path: Path
         size = np.subtract(entry["box_world_high"], entry["box_world_low"])
         assert size.prod() == pytest.approx(region.box.size * review.result.geometry.voxel_volume)
         assert float(row["z_box_low (micrometer)"]) == pytest.approx(corners.min(0)[0])
-        counts = np.bincount(labels[TABLE.region_labels == region.id], minlength=3)
+        counts = np.bincount(labels[np.asarray(TABLE.region_labels) == region.id], minlength=3)
         assert row["reviewed_classes"].split()[0] == content["class_names"][counts.argmax()]
 
 

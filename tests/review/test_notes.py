@@ -77,7 +77,7 @@ def test_the_same_text_is_said_once() -> None:
 def test_conflicts_belong_to_the_regions_that_they_touch(review: Review) -> None:
     operation = decide(review, [2, 5], Status.ACCEPTED)
     assert regions_of(operation.decisions, TABLE) == {2, 5}
-    labels = np.where(TABLE.region_labels == 5, 0, 1).astype(np.int32)
+    labels = np.where(np.asarray(TABLE.region_labels) == 5, 0, 1).astype(np.int32)
     assert regions_of(operation.decisions, table_of(labels)) == {1}
 
 

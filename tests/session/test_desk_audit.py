@@ -160,7 +160,7 @@ def test_a_decision_while_places_are_drawn_has_them_drawn_again(
 ) -> None:
     desk.audit.start(1000, seed=2)
     desk.accept()
-    decided = desk.table.region_labels == 1
+    decided = np.asarray(desk.table.region_labels) == 1
     assert background.drain(60)
     assert not any(decided[place.position] for place in desk.audit.record.audit.places)
     population = desk.result.spec.shape[0] * 24 * 24 - 4 * 27 - 27
