@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from benchmarks import hippocampus
 from benchmarks.data import MODELS, Case, sample, workspace
 from benchmarks.plain_pass import save_mean_network
-from benchmarks.predictions import NUM_SAMPLES
-from benchmarks.reviewer import Places, WorthCurve, inspect, most_uncertain, runner_up
+from benchmarks.predictions import NUM_SAMPLES, predicted
+from benchmarks.reviewer import Places, WorthCurve, inspect, runner_up, voxelwise_curve
 from benchmarks.rows import Goal, Row, at_least, at_most, skipped
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.numerics.uncertainty import MEASURES
+from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, MEASURES
 from napari_bayesseg.review.region_settings import (
     RegionSettings,
     default_measure,
@@ -25,27 +25,31 @@ from napari_bayesseg.review.region_settings import (
 )
 from napari_bayesseg.review.region_source import RegionSource
 
-__all__ = ["LOOKED", "CaseWorth", "case_worth", "mean_curve", "run", "wide_settings"]
-
-LOOKED = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1)
-"""Shares of the volume at which curves are read."""
-DECISIONS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200)
-"""Numbers of decisions at which curves are read."""
+__all__ = ["ORDERS", "CaseWorth", "case_worth", "run", "wide_settings"]
 
 OURS, LARGEST, RANDOM, PLAIN, BEST = (
-    "ours: expected error first",
+    "ours",
     "largest first",
-    "random (mean of 20)",
-    "entropy of one plain pass",
-    "best that any order can do",
+    "random",
+    "one plain pass",
+    "best possible",
 )
-_SEEDS = range(20)
-_SHARE = 0.05
-_WANTED = 0.8
-_WIDE_PERCENTILE = 90.0
+ORDERS = (OURS, LARGEST, RANDOM, PLAIN, BEST)
+"""Names of the orders, as the columns of the tables show them."""
+SPREAD = "ours, standard deviation"
 
-# Half the volume that a review looks at is where the curves of a picture end.
-Curves = dict[str, WorthCurve]
+_LOOKED = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05)
+_DECISIONS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200)
+_VOXELWISE = (0.01, 0.05, 0.1)
+_SEEDS = range(20)
+_SHARE, _REMOVED = 0.05, 0.8
+_WIDE_PERCENTILE = 95.0
+_ENTROPY = "predictive_entropy"
+_PLAIN_ENTROPY = "entropy of one plain pass"
+_REJECT, _TAKE = "reject to the runner-up class", "take the best of the draws"
+
+# Aims: a plain softmax entropy reached 0.91 in 5 % of the volume.
+_GOAL_SHARE, _GOAL_RATIO = at_least(0.95), at_most(0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +59,211 @@ class CaseWorth:
     Attributes
     ----------
     wrong_share : float
-        Of all voxels, before any review.
+        Of all voxels, before any review; of the Bayesian and of the plain network.
     voxelwise : dict
-        Name of a map to the share of the wrong voxels among its most uncertain 5 %.
-    curves : dict
-        Name of an order to the curve of a review with keys and brush, all voxels above the lower
-        handle in regions (:func:`wide_settings`).
-    by_default : dict
-        The same with the regions that a person is offered at first.
-    keys_only : WorthCurve
-        In our order, accept or reject alone.
+        Name of a map to the shares of the wrong voxels among its 1, 5 and 10 % most uncertain.
+    wide, default : Places
+        The regions of :func:`wide_settings`, and those that a person is offered at first.
+    plain : Places
+        Regions of the plain network's entropy with the wide settings, on its own mask.
     """
 
-    wrong_share: float
-    voxelwise: dict[str, float]
-    curves: Curves
-    by_default: Curves
-    keys_only: WorthCurve
+    wrong_share: tuple[float, float]
+    voxelwise: dict[str, NDArray[np.float64]]
+    wide: Places
+    default: Places
+    plain: Places
+
+
+def wide_settings(source: RegionSource) -> RegionSettings:
+    """Return settings with which all regions together are the most uncertain 5 % of the volume."""
+    threshold = source.percentile(_WIDE_PERCENTILE)
+    return RegionSettings(source.measure, threshold, threshold)
+
+
+def run(quick: bool) -> list[Row]:
+    """Review the sample; without `quick` the hippocampi too, with networks trained for them."""
+    model = MODELS[0]
+    plain = save_mean_network(model, workspace() / f"{model}-mean")
+    rows = _rows("sample", [case_worth(sample(), model, plain)], with_goals=False)
+    if quick:
+        return rows
+    reason = hippocampus.missing()
+    if reason is not None:
+        return [*rows, skipped(reason)]
+    networks = hippocampus.bayesian_model(), hippocampus.plain_model()
+    cases = hippocampus.cases_for_testing()
+    worths = [case_worth(case, *networks) for case in cases]
+    return [*_rows("hippocampus", worths, with_goals=True), *rows]
+
+
+def case_worth(case: Case, model: str | Path, plain_model: Path) -> CaseWorth:
+    """Predict a case with both networks, and compare with its labels.
+
+    Parameters
+    ----------
+    case : Case
+    model : str or path
+        Of the Bayesian network: 16 draws.
+    plain_model : path
+        A network without noise: one pass.
+    """
+    truth = case.labels
+    result = predicted(case, str(model))
+    labels = result.read("labels")
+    wrong = labels != truth
+    voxelwise = {
+        name: voxelwise_curve(result.read(name), wrong, _VOXELWISE)
+        for measure in MEASURES
+        for name in (measure, measure + EXCESS_SUFFIX)
+    }
+    source = RegionSource.read(result, default_measure(result))
+    keys = {
+        _REJECT: [runner_up(result.read("mean_probability"))],
+        _TAKE: [result.draw(t).argmax(axis=0) for t in range(NUM_SAMPLES)],
+    }
+    once = _one_pass(case, plain_model)
+    plain_wrong = once.read("labels") != truth
+    voxelwise[_PLAIN_ENTROPY] = voxelwise_curve(once.read(_ENTROPY), plain_wrong, _VOXELWISE)
+    entropy = RegionSource.read(once, _ENTROPY)
+    return CaseWorth(
+        (float(wrong.mean()), float(plain_wrong.mean())),
+        voxelwise,
+        wide=inspect(source.find(wide_settings(source)), labels, truth, keys),
+        default=inspect(source.find(default_settings(source)), labels, truth, keys),
+        plain=inspect(entropy.find(wide_settings(entropy)), once.read("labels"), truth),
+    )
+
+
+def _one_pass(case: Case, model: Path) -> Result:
+    out = workspace() / f"{case.name}-{model.name}-once.zarr"
+    measures = (_ENTROPY, "expected_error")
+    return predict(case.image, model, out, num_samples=1, measures=measures, device="cpu")
+
+
+def _reviews(places: Places, plain: Places | None = None) -> dict[str, list[WorthCurve]]:
+    """Return the curves of each order; several where it depends on a seed."""
+    reviews = {
+        OURS: [places.review(places.by_expected_error())],
+        LARGEST: [places.review(places.by_size())],
+        RANDOM: [places.review(places.at_random(seed)) for seed in _SEEDS],
+        BEST: [places.review(places.best())],
+    }
+    if plain is not None:
+        reviews[PLAIN] = [plain.review(plain.by_measure())]
+    return {name: reviews[name] for name in ORDERS if name in reviews}
+
+
+def _rows(name: str, worths: Sequence[CaseWorth], *, with_goals: bool) -> list[Row]:
+    data = f"{name}, {len(worths)} test cases" if len(worths) > 1 else name
+    return [
+        *_voxelwise_rows(data, worths, with_goals=with_goals),
+        *_curve_rows(data, worths, with_goals=with_goals),
+        *_default_rows(data, worths, with_goals=with_goals),
+        *_key_rows(data, worths),
+    ]
+
+
+def _voxelwise_rows(data: str, worths: Sequence[CaseWorth], *, with_goals: bool) -> list[Row]:
+    table = f"{data}: share of the wrong voxels among the most uncertain"
+    rows = []
+    for name in worths[0].voxelwise:
+        found = np.array([worth.voxelwise[name] for worth in worths])
+        for place, share in enumerate(_VOXELWISE):
+            is_aim = with_goals and share == _SHARE and name == "expected_error"
+            goal = _GOAL_SHARE if is_aim else None
+            value = float(found[:, place].mean())
+            rows.append(Row.of(table, name, _percent(share), value=value, goal=goal))
+        if len(worths) > 1:
+            spread = float(found[:, _VOXELWISE.index(_SHARE)].std(ddof=1))
+            rows.append(Row.of(table, name, "5 %, standard deviation", value=spread))
+    for index, name in enumerate(("wrong voxels, ours", "wrong voxels, the plain network")):
+        share = float(np.mean([worth.wrong_share[index] for worth in worths]))
+        rows.append(Row.of(f"{data}: before any review", name, "share", value=share))
+    return rows
+
+
+def _curve_rows(data: str, worths: Sequence[CaseWorth], *, with_goals: bool) -> list[Row]:
+    """Return two tables: the share removed against volume looked at, and against decisions."""
+    reviews = [_reviews(worth.wide, worth.plain) for worth in worths]
+    by_share = {_percent(x): _reading(WorthCurve.at_share, x) for x in _LOOKED}
+    most = max(len(review[OURS][0].looked) - 1 for review in reviews)
+    numbers = [n for n in _DECISIONS if n <= most]
+    by_number = {str(n): _reading(WorthCurve.after, n) for n in numbers}
+    goals = {_percent(_SHARE): _GOAL_SHARE} if with_goals else {}
+    return [
+        *_table(f"{data}: share removed, by volume looked at", reviews, by_share, goals),
+        *_table(f"{data}: share removed, by decisions", reviews, by_number, {}),
+    ]
+
+
+def _reading(read: Callable[[WorthCurve, float], float], at: float) -> Callable[..., float]:
+    return lambda curve: read(curve, at)
+
+
+def _table(
+    table: str,
+    reviews: Sequence[Mapping[str, Sequence[WorthCurve]]],
+    lines: Mapping[str, Callable[[WorthCurve], float]],
+    goals: Mapping[str, Goal],
+) -> list[Row]:
+    """Return means over cases, a line each reading and a column each order."""
+    rows = []
+    for line, read in lines.items():
+        for order in reviews[0]:
+            values = [np.mean([read(curve) for curve in review[order]]) for review in reviews]
+            goal = goals.get(line) if order == OURS else None
+            rows.append(Row.of(table, line, order, value=float(np.mean(values)), goal=goal))
+            if order == OURS and len(values) > 1:
+                spread = float(np.std(values, ddof=1))
+                rows.append(Row.of(table, line, SPREAD, value=spread))
+    return rows
+
+
+def _default_rows(data: str, worths: Sequence[CaseWorth], *, with_goals: bool) -> list[Row]:
+    """Return what the regions of the default settings hold, and how fast each order is there."""
+    table = f"{data}: the regions that a person is offered at first"
+    ends = [worth.default.review(worth.default.by_size()) for worth in worths]
+    facts = {
+        "regions": np.mean([worth.default.voxels.size for worth in worths]),
+        "share of the volume in them": np.mean([end.looked[-1] for end in ends]),
+        "share of the wrong voxels in them": np.mean([end.removed[-1] for end in ends]),
+    }
+    rows = [Row.of(table, name, OURS, value=float(value)) for name, value in facts.items()]
+    needed = {}
+    for order in (OURS, LARGEST, RANDOM, BEST):
+        counts = [
+            np.mean([c.decisions_for(_REMOVED * c.removed[-1]) for c in _reviews(w.default)[order]])
+            for w in worths
+        ]
+        needed[order] = float(np.mean(counts))
+        name = f"decisions for {100 * _REMOVED:g} % of those"
+        rows.append(Row.of(table, name, order, value=needed[order]))
+    for order in (OURS, RANDOM, BEST):
+        name, ratio = "the same, over largest first", needed[order] / needed[LARGEST]
+        goal = _GOAL_RATIO if with_goals and order == OURS else None
+        rows.append(Row.of(table, name, order, value=ratio, goal=goal))
+    return rows
+
+
+def _key_rows(data: str, worths: Sequence[CaseWorth]) -> list[Row]:
+    """Return what one key a region removes, without painting."""
+    table = f"{data}: share of the wrong voxels that one key a region puts right"
+    rows = []
+    for title, pick in _SETS.items():
+        places = [pick(worth) for worth in worths]
+        for key in (None, _REJECT, _TAKE):
+            ends = [p.review(p.by_expected_error(), key).removed[-1] for p in places]
+            name = "keys and brush" if key is None else f"accept, or {key}"
+            rows.append(Row.of(table, name, title, value=float(np.mean(ends))))
+    return rows
+
+
+_SETS: Mapping[str, Callable[[CaseWorth], Places]] = {
+    "default regions": lambda worth: worth.default,
+    "5 % of the volume": lambda worth: worth.wide,
+}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"

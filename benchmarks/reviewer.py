@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +61,8 @@ class Places:
         Expected error volume; sum of the measure over the voxels.
     wrong : (R,) int64
         Voxels whose predicted label is not the truth.
-    wrong_after_key : (R,) int64
-        The same after the better of the two keys: accept, or reject to the runner-up class.
+    wrong_left : dict of str to (R,) int64
+        The same after the best of accepting and what one key can put in place, by name of the key.
     volume_voxels, all_wrong : int
         Voxels, and wrong voxels, of the whole volume.
     """
@@ -71,7 +71,7 @@ class Places:
     expected_error: NDArray[np.float64]
     measure: NDArray[np.float64]
     wrong: Counts
-    wrong_after_key: Counts
+    wrong_left: dict[str, Counts]
     volume_voxels: int
     all_wrong: int
 
@@ -95,18 +95,18 @@ class Places:
         """Return an order that a seed gives."""
         return np.random.default_rng(seed).permutation(self.voxels.size)
 
-    def review(self, order: Order, *, keys_only: bool = False) -> WorthCurve:
+    def review(self, order: Order, key: str | None = None) -> WorthCurve:
         """Decide the regions in an order.
 
         Parameters
         ----------
         order : (n,) int
             Indices of regions.
-        keys_only : bool
-            Whether the reviewer only presses the better of two keys, accept or reject to the
-            runner-up class; otherwise the region's voxels become the truth (keys and brush).
+        key : str, optional
+            Name in `wrong_left`: the reviewer accepts, or presses this key, whichever is better,
+            and never paints. By default the region's voxels become the truth (keys and brush).
         """
-        gains = self.wrong - self.wrong_after_key if keys_only else self.wrong
+        gains = self.wrong if key is None else self.wrong - self.wrong_left[key]
         return WorthCurve(
             _cumulative(self.voxels[order], self.volume_voxels),
             _cumulative(gains[order], self.all_wrong),
@@ -135,34 +135,38 @@ def runner_up(mean_probability: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
 def inspect(
     table: RegionTable,
     labels: NDArray[np.integer[Any]],
-    runner_up_labels: NDArray[np.integer[Any]],
     truth: NDArray[np.integer[Any]],
+    keys: Mapping[str, Sequence[NDArray[np.integer[Any]]]] | None = None,
 ) -> Places:
     """Compare the regions of a table with the truth.
 
     Parameters
     ----------
     table : RegionTable
-    labels, runner_up_labels, truth : (Z, Y, X) int
-        Predicted class, class with the second largest probability, true class.
+    labels, truth : (Z, Y, X) int
+        Predicted and true class.
+    keys : mapping of str to sequence of (Z, Y, X) int, optional
+        What a key puts in the place of a region's labels; of several, the reviewer takes the best.
     """
-    regions = table.regions
-    wrong, wrong_after_key = (np.zeros(len(regions), np.int64) for _ in range(2))
-    for index, region in enumerate(regions):
+    keys = keys or {}
+    wrong = np.zeros(len(table.regions), np.int64)
+    left = {name: np.zeros_like(wrong) for name in keys}
+    for index, region in enumerate(table.regions):
         box = region.box.slices
         inside = np.asarray(table.region_labels[box]) == region.id
         true = truth[box][inside]
         wrong[index] = np.count_nonzero(labels[box][inside] != true)
-        rejected = np.count_nonzero(runner_up_labels[box][inside] != true)
-        wrong_after_key[index] = min(wrong[index], rejected)
-    voxels = np.array([region.voxel_count for region in regions], np.int64)
-    means = np.array([region.mean for region in regions], np.float64)
+        for name, choices in keys.items():
+            counts = (np.count_nonzero(choice[box][inside] != true) for choice in choices)
+            left[name][index] = min(wrong[index], *counts)
+    voxels = np.array([region.voxel_count for region in table.regions], np.int64)
+    means = np.array([region.mean for region in table.regions], np.float64)
     return Places(
         voxels=voxels,
-        expected_error=np.array([r.expected_error_volume for r in regions], np.float64),
+        expected_error=np.array([r.expected_error_volume for r in table.regions], np.float64),
         measure=means * voxels,
         wrong=wrong,
-        wrong_after_key=wrong_after_key,
+        wrong_left=left,
         volume_voxels=truth.size,
         all_wrong=int(np.count_nonzero(labels != truth)),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -43,7 +41,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
     path = tmp_path_factory.mktemp("reviewer") / "made.zarr"
     result = write_result(path, mean, {"expected_error": 1.0 - mean.max(axis=0)})
     table = find_result_regions(result, "expected_error", 0.1)
-    return inspect(table, result.read("labels"), runner_up(result.read("mean_probability")), truth)
+    second = runner_up(result.read("mean_probability"))
+    keys = {"reject": [second], "reject or class 2": [second, np.full(SHAPE, 2)]}
+    return inspect(table, result.read("labels"), truth, keys)
 
 
 def test_every_region_is_compared_with_the_truth(places: Places) -> None:
@@ -51,7 +51,8 @@ def test_every_region_is_compared_with_the_truth(places: Places) -> None:
     np.testing.assert_array_equal(places.voxels[order], [8, 8, 4])
     np.testing.assert_array_equal(places.wrong[order], [8, 4, 0])
     # Rejecting puts the first right as a whole, and trades right for wrong in the second.
-    np.testing.assert_array_equal(places.wrong_after_key[order], [0, 4, 0])
+    np.testing.assert_array_equal(places.wrong_left["reject"][order], [0, 4, 0])
+    np.testing.assert_array_equal(places.wrong_left["reject or class 2"][order], [0, 4, 0])
     np.testing.assert_allclose(places.measure[order], [8 * 0.5, 8 * 0.4, 4 * 0.4], rtol=1e-6)
     assert (places.volume_voxels, places.all_wrong) == (ALL, 16)
 
@@ -60,7 +61,7 @@ def test_a_review_in_our_order(places: Places) -> None:
     curve = places.review(places.by_expected_error())
     np.testing.assert_allclose(curve.looked, np.array([0, 8, 16, 20]) / ALL)
     np.testing.assert_allclose(curve.removed, np.array([0, 8, 12, 12]) / 16)
-    keys = places.review(places.by_expected_error(), keys_only=True)
+    keys = places.review(places.by_expected_error(), "reject")
     np.testing.assert_allclose(keys.removed, np.array([0, 8, 8, 8]) / 16)
 
 
@@ -95,5 +96,5 @@ def test_the_most_uncertain_voxels_come_first_and_equals_in_proportion() -> None
 
 def test_nothing_wrong_is_nothing_removed(places: Places) -> None:
     none = np.zeros_like(places.wrong)
-    right = Places(places.voxels, places.expected_error, places.measure, none, none, ALL, 0)
+    right = Places(places.voxels, places.expected_error, places.measure, none, {}, ALL, 0)
     assert right.review(right.best()).removed.tolist() == [0, 0, 0, 0]
