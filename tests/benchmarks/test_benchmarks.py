@@ -122,7 +122,7 @@ def test_reviews_of_a_case_end_where_their_regions_do(
     table = "tiny, 2 test cases: share removed, by volume looked at | 5 %"
     found = [rows[f"{table} | {order}"].value for order in ("ours", "random", "best possible")]
     in_regions = worth.wide.wrong.sum() / worth.wide.all_wrong
-    np.testing.assert_allclose(found, in_regions)
+    np.testing.assert_allclose(found, in_regions, rtol=5e-3)  # a voxel more than 5 %
     assert str(rows[f"{table} | ours"].goal) == ">= 0.95"
     assert rows[f"{table} | ours, standard deviation"].value == 0
 
