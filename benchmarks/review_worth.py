@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from benchmarks import hippocampus
 from benchmarks.data import MODELS, Case, sample, workspace
@@ -29,15 +30,10 @@ from napari_bayesseg.review.region_source import RegionSource
 
 __all__ = ["ORDERS", "CaseWorth", "case_worth", "run", "wide_settings"]
 
-OURS, LARGEST, RANDOM, PLAIN, BEST = (
-    "ours",
-    "largest first",
-    "random",
-    "one plain pass",
-    "best possible",
-)
-ORDERS = (OURS, LARGEST, RANDOM, PLAIN, BEST)
-"""Names of the orders, as the columns of the tables show them."""
+OURS, LARGEST, RANDOM, BEST = "ours", "largest first", "random", "best possible"
+EXPECTED, PLAIN = "by expected error", "one plain pass"
+ORDERS = (OURS, EXPECTED, LARGEST, RANDOM, PLAIN, BEST)
+"""Columns of the tables: orders of the default measure's regions, and regions of other maps."""
 SPREAD = "ours, standard deviation"
 
 _LOOKED = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05)
@@ -48,6 +44,8 @@ _SHARE, _REMOVED = 0.05, 0.8
 _WIDE_PERCENTILE = 95.0
 _ENTROPY = "predictive_entropy"
 _PLAIN_ENTROPY = "entropy of one plain pass"
+_SMOOTHED = "expected_error, smoothed (Gaussian, sigma 0.8 voxels)"
+_SIGMA = 0.8
 _REJECT, _TAKE = "reject to the runner-up class", "take the best of the draws"
 
 # Aims: a plain softmax entropy reached 0.91 in 5 % of the volume.
@@ -60,20 +58,23 @@ class CaseWorth:
 
     Attributes
     ----------
-    wrong_share : float
-        Of all voxels, before any review; of the Bayesian and of the plain network.
+    wrong_share : (float, float)
+        Of all voxels, before any review: by the mean of the draws, and by the plain pass.
     voxelwise : dict
         Name of a map to the shares of the wrong voxels among its 1, 5 and 10 % most uncertain.
     wide, default : Places
         The regions of :func:`wide_settings`, and those that a person is offered at first.
+    expected : Places
+        Regions of the expected error with the wide settings.
     plain : Places
-        Regions of the plain network's entropy with the wide settings, on its own mask.
+        Regions of the plain pass's entropy with the wide settings, on its own mask.
     """
 
     wrong_share: tuple[float, float]
     voxelwise: dict[str, NDArray[np.float64]]
     wide: Places
     default: Places
+    expected: Places
     plain: Places
 
 
@@ -84,23 +85,25 @@ def wide_settings(source: RegionSource) -> RegionSettings:
 
 
 def run(quick: bool) -> list[Row]:
-    """Review the sample; without `quick` the hippocampi too, with networks trained for them."""
-    model = MODELS[0]
-    plain = save_mean_network(model, workspace() / f"{model}-mean")
-    rows = _rows("sample", [case_worth(sample(), model, plain)], with_goals=False)
+    """Review the sample; without `quick` the hippocampi too, with a network trained for them."""
+    rows = _rows("sample", [case_worth(sample(), MODELS[0], _plain(MODELS[0]))], with_goals=False)
     if quick:
         return rows
     reason = hippocampus.missing()
     if reason is not None:
         return [*rows, skipped(reason)]
-    networks = hippocampus.bayesian_model(), hippocampus.plain_model()
-    cases = hippocampus.cases_for_testing()
-    worths = [case_worth(case, *networks) for case in cases]
+    model = hippocampus.bayesian_model()
+    plain = _plain(model)
+    worths = [case_worth(case, model, plain) for case in hippocampus.cases_for_testing()]
     return [*_rows("hippocampus", worths, with_goals=True), *rows]
 
 
+def _plain(model: str | Path) -> Path:
+    return save_mean_network(model, workspace() / f"{Path(model).name}-mean")
+
+
 def case_worth(case: Case, model: str | Path, plain_model: Path) -> CaseWorth:
-    """Predict a case with both networks, and compare with its labels.
+    """Predict a case with both, and compare with its labels.
 
     Parameters
     ----------
@@ -108,7 +111,7 @@ def case_worth(case: Case, model: str | Path, plain_model: Path) -> CaseWorth:
     model : str or path
         Of the Bayesian network: 16 draws.
     plain_model : path
-        A network without noise: one pass.
+        Of a network without noise: one pass.
     """
     truth = case.labels
     result = predicted(case, str(model))
@@ -119,7 +122,10 @@ def case_worth(case: Case, model: str | Path, plain_model: Path) -> CaseWorth:
         for measure in MEASURES
         for name in (measure, measure + EXCESS_SUFFIX)
     }
+    smoothed = ndimage.gaussian_filter(result.read("expected_error"), _SIGMA)
+    voxelwise[_SMOOTHED] = voxelwise_curve(smoothed, wrong, _VOXELWISE)
     source = RegionSource.read(result, default_measure(result))
+    expected = RegionSource.read(result, "expected_error", sharing=source)
     keys = {
         _REJECT: [runner_up(result.read("mean_probability"))],
         _TAKE: [result.draw(t).argmax(axis=0) for t in range(NUM_SAMPLES)],
@@ -133,6 +139,7 @@ def case_worth(case: Case, model: str | Path, plain_model: Path) -> CaseWorth:
         voxelwise,
         wide=inspect(source.find(wide_settings(source)), labels, truth, keys),
         default=inspect(source.find(default_settings(source)), labels, truth, keys),
+        expected=inspect(expected.find(wide_settings(expected)), labels, truth),
         plain=inspect(entropy.find(wide_settings(entropy)), once.read("labels"), truth),
     )
 
@@ -146,17 +153,25 @@ def _one_pass(case: Case, model: Path) -> Result:
         return predict(case.image, model, out, num_samples=1, measures=measures, device="cpu")
 
 
-def _reviews(places: Places, plain: Places | None = None) -> dict[str, list[WorthCurve]]:
-    """Return the curves of each order; several where it depends on a seed."""
-    reviews = {
+def _reviews(places: Places) -> dict[str, list[WorthCurve]]:
+    """Return the curves of each order of some regions; several where it depends on a seed."""
+    return {
         OURS: [places.review(places.by_expected_error())],
         LARGEST: [places.review(places.by_size())],
         RANDOM: [places.review(places.at_random(seed)) for seed in _SEEDS],
         BEST: [places.review(places.best())],
     }
-    if plain is not None:
-        reviews[PLAIN] = [plain.review(plain.by_measure())]
-    return {name: reviews[name] for name in ORDERS if name in reviews}
+
+
+def _all_reviews(worth: CaseWorth) -> dict[str, list[WorthCurve]]:
+    """Return the curves of every order, those of other maps too."""
+    expected, plain = worth.expected, worth.plain
+    reviews = {
+        **_reviews(worth.wide),
+        EXPECTED: [expected.review(expected.by_expected_error())],
+        PLAIN: [plain.review(plain.by_measure())],
+    }
+    return {name: reviews[name] for name in ORDERS}
 
 
 def _rows(name: str, worths: Sequence[CaseWorth], *, with_goals: bool) -> list[Row]:
@@ -182,7 +197,9 @@ def _voxelwise_rows(data: str, worths: Sequence[CaseWorth], *, with_goals: bool)
         if len(worths) > 1:
             spread = float(found[:, _VOXELWISE.index(_SHARE)].std(ddof=1))
             rows.append(Row.of(table, name, "5 %, standard deviation", value=spread))
-    for index, name in enumerate(("wrong voxels, ours", "wrong voxels, the plain network")):
+    for index, name in enumerate(
+        ("wrong voxels, mean of the draws", "wrong voxels, one plain pass")
+    ):
         share = float(np.mean([worth.wrong_share[index] for worth in worths]))
         rows.append(Row.of(f"{data}: before any review", name, "share", value=share))
     return rows
@@ -190,7 +207,7 @@ def _voxelwise_rows(data: str, worths: Sequence[CaseWorth], *, with_goals: bool)
 
 def _curve_rows(data: str, worths: Sequence[CaseWorth], *, with_goals: bool) -> list[Row]:
     """Return two tables: the share removed against volume looked at, and against decisions."""
-    reviews = [_reviews(worth.wide, worth.plain) for worth in worths]
+    reviews = [_all_reviews(worth) for worth in worths]
     by_share = {_percent(x): _reading(WorthCurve.at_share, x) for x in _LOOKED}
     most = max(len(review[OURS][0].looked) - 1 for review in reviews)
     numbers = [n for n in _DECISIONS if n <= most]
@@ -266,7 +283,7 @@ def _key_rows(data: str, worths: Sequence[CaseWorth]) -> list[Row]:
 
 _SETS: Mapping[str, Callable[[CaseWorth], Places]] = {
     "default regions": lambda worth: worth.default,
-    "5 % of the volume": lambda worth: worth.wide,
+    "regions of 5 % of the volume": lambda worth: worth.wide,
 }
 
 
