@@ -27,7 +27,7 @@ Cells = Mapping[tuple[str, str], float]
 
 # Okabe and Ito: told apart with any colour vision; ours and others differ in lightness too.
 _OURS, _PEERS, _LINE = "#0072B2", "#E69F00", "#D55E00"
-_SIX = (_OURS, "#56B4E9", _PEERS, "#999999", _LINE, "#000000")
+_SEVEN = (_OURS, "#009E73", "#56B4E9", _PEERS, "#999999", _LINE, "#000000")
 _SPREAD = ", standard deviation"
 _DPI = 100
 _WIDTH = 8.0  # inches, so 800 pixels
@@ -169,7 +169,7 @@ def _draw_orders(axes: Axes, cells: Cells, unit: str) -> None:
     """Draw a line for each column; a band of one standard deviation where a column gives it."""
     columns = list(dict.fromkeys(column for _, column in cells))
     orders = [column for column in columns if not column.endswith(_SPREAD)]
-    for order, colour in zip(orders, _SIX, strict=False):
+    for order, colour in zip(orders, _SEVEN, strict=False):
         values = {float(line.removesuffix(unit)): v for line, v in _column(cells, order).items()}
         places, means = list(values), np.array(list(values.values()))
         axes.plot(places, means, color=colour, marker="o", markersize=3, label=order)

@@ -2,86 +2,33 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from benchmarks import hippocampus
-from benchmarks.data import MODELS, Case, sample, workspace
+from benchmarks.case_worth import REJECT, TAKE, VOXELWISE, CaseWorth, case_worth
+from benchmarks.data import MODELS, sample, workspace
 from benchmarks.plain_pass import save_mean_network
-from benchmarks.predictions import NUM_SAMPLES, predicted
-from benchmarks.reviewer import Places, WorthCurve, inspect, runner_up, voxelwise_curve
+from benchmarks.reviewer import Places, WorthCurve
 from benchmarks.rows import Goal, Row, at_least, at_most, skipped
-from napari_bayesseg.core.errors import BayesSegWarning
-from napari_bayesseg.inference.predict import predict
-from napari_bayesseg.inference.result import Result
-from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, MEASURES
-from napari_bayesseg.review.region_settings import (
-    RegionSettings,
-    default_measure,
-    default_settings,
-)
-from napari_bayesseg.review.region_source import RegionSource
 
-__all__ = ["ORDERS", "CaseWorth", "case_worth", "run", "wide_settings"]
+__all__ = ["ORDERS", "run"]
 
 OURS, LARGEST, RANDOM, BEST = "ours", "largest first", "random", "best possible"
-EXPECTED, PLAIN = "by expected error", "one plain pass"
-ORDERS = (OURS, EXPECTED, LARGEST, RANDOM, PLAIN, BEST)
+EXPECTED, SMOOTHED, PLAIN = "expected error", "smoothed disagreement", "one plain pass"
+ORDERS = (OURS, SMOOTHED, EXPECTED, LARGEST, RANDOM, PLAIN, BEST)
 """Columns of the tables: orders of the default measure's regions, and regions of other maps."""
 SPREAD = "ours, standard deviation"
 
 _LOOKED = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05)
 _DECISIONS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200)
-_VOXELWISE = (0.01, 0.05, 0.1)
 _SEEDS = range(20)
 _SHARE, _REMOVED = 0.05, 0.8
-_WIDE_PERCENTILE = 95.0
-_ENTROPY = "predictive_entropy"
-_PLAIN_ENTROPY = "entropy of one plain pass"
-_SMOOTHED = "expected_error, smoothed (Gaussian, sigma 0.8 voxels)"
-_SIGMA = 0.8
-_REJECT, _TAKE = "reject to the runner-up class", "take the best of the draws"
 
 # Aims: a plain softmax entropy reached 0.91 in 5 % of the volume.
 _GOAL_SHARE, _GOAL_RATIO = at_least(0.95), at_most(0.5)
-
-
-@dataclass(frozen=True, eq=False)
-class CaseWorth:
-    """What reviews of one case remove.
-
-    Attributes
-    ----------
-    wrong_share : (float, float)
-        Of all voxels, before any review: by the mean of the draws, and by the plain pass.
-    voxelwise : dict
-        Name of a map to the shares of the wrong voxels among its 1, 5 and 10 % most uncertain.
-    wide, default : Places
-        The regions of :func:`wide_settings`, and those that a person is offered at first.
-    expected : Places
-        Regions of the expected error with the wide settings.
-    plain : Places
-        Regions of the plain pass's entropy with the wide settings, on its own mask.
-    """
-
-    wrong_share: tuple[float, float]
-    voxelwise: dict[str, NDArray[np.float64]]
-    wide: Places
-    default: Places
-    expected: Places
-    plain: Places
-
-
-def wide_settings(source: RegionSource) -> RegionSettings:
-    """Return settings with which all regions together are the most uncertain 5 % of the volume."""
-    threshold = source.percentile(_WIDE_PERCENTILE)
-    return RegionSettings(source.measure, threshold, threshold)
 
 
 def run(quick: bool) -> list[Row]:
@@ -102,57 +49,6 @@ def _plain(model: str | Path) -> Path:
     return save_mean_network(model, workspace() / f"{Path(model).name}-mean")
 
 
-def case_worth(case: Case, model: str | Path, plain_model: Path) -> CaseWorth:
-    """Predict a case with both, and compare with its labels.
-
-    Parameters
-    ----------
-    case : Case
-    model : str or path
-        Of the Bayesian network: 16 draws.
-    plain_model : path
-        Of a network without noise: one pass.
-    """
-    truth = case.labels
-    result = predicted(case, str(model))
-    labels = result.read("labels")
-    wrong = labels != truth
-    voxelwise = {
-        name: voxelwise_curve(result.read(name), wrong, _VOXELWISE)
-        for measure in MEASURES
-        for name in (measure, measure + EXCESS_SUFFIX)
-    }
-    smoothed = ndimage.gaussian_filter(result.read("expected_error"), _SIGMA)
-    voxelwise[_SMOOTHED] = voxelwise_curve(smoothed, wrong, _VOXELWISE)
-    source = RegionSource.read(result, default_measure(result))
-    expected = RegionSource.read(result, "expected_error", sharing=source)
-    keys = {
-        _REJECT: [runner_up(result.read("mean_probability"))],
-        _TAKE: [result.draw(t).argmax(axis=0) for t in range(NUM_SAMPLES)],
-    }
-    once = _one_pass(case, plain_model)
-    plain_wrong = once.read("labels") != truth
-    voxelwise[_PLAIN_ENTROPY] = voxelwise_curve(once.read(_ENTROPY), plain_wrong, _VOXELWISE)
-    entropy = RegionSource.read(once, _ENTROPY)
-    return CaseWorth(
-        (float(wrong.mean()), float(plain_wrong.mean())),
-        voxelwise,
-        wide=inspect(source.find(wide_settings(source)), labels, truth, keys),
-        default=inspect(source.find(default_settings(source)), labels, truth, keys),
-        expected=inspect(expected.find(wide_settings(expected)), labels, truth),
-        plain=inspect(entropy.find(wide_settings(entropy)), once.read("labels"), truth),
-    )
-
-
-def _one_pass(case: Case, model: Path) -> Result:
-    out = workspace() / f"{case.name}-{model.name}-once.zarr"
-    measures = (_ENTROPY, "expected_error")
-    with warnings.catch_warnings():
-        # That a single pass knows no disagreement is the point here.
-        warnings.simplefilter("ignore", BayesSegWarning)
-        return predict(case.image, model, out, num_samples=1, measures=measures, device="cpu")
-
-
 def _reviews(places: Places) -> dict[str, list[WorthCurve]]:
     """Return the curves of each order of some regions; several where it depends on a seed."""
     return {
@@ -165,10 +61,11 @@ def _reviews(places: Places) -> dict[str, list[WorthCurve]]:
 
 def _all_reviews(worth: CaseWorth) -> dict[str, list[WorthCurve]]:
     """Return the curves of every order, those of other maps too."""
-    expected, plain = worth.expected, worth.plain
+    plain = worth.plain
     reviews = {
         **_reviews(worth.wide),
-        EXPECTED: [expected.review(expected.by_expected_error())],
+        SMOOTHED: [worth.smoothed.review(worth.smoothed.by_expected_error())],
+        EXPECTED: [worth.expected.review(worth.expected.by_expected_error())],
         PLAIN: [plain.review(plain.by_measure())],
     }
     return {name: reviews[name] for name in ORDERS}
@@ -189,13 +86,13 @@ def _voxelwise_rows(data: str, worths: Sequence[CaseWorth], *, with_goals: bool)
     rows = []
     for name in worths[0].voxelwise:
         found = np.array([worth.voxelwise[name] for worth in worths])
-        for place, share in enumerate(_VOXELWISE):
+        for place, share in enumerate(VOXELWISE):
             is_aim = with_goals and share == _SHARE and name == "expected_error"
             goal = _GOAL_SHARE if is_aim else None
             value = float(found[:, place].mean())
             rows.append(Row.of(table, name, _percent(share), value=value, goal=goal))
         if len(worths) > 1:
-            spread = float(found[:, _VOXELWISE.index(_SHARE)].std(ddof=1))
+            spread = float(found[:, VOXELWISE.index(_SHARE)].std(ddof=1))
             rows.append(Row.of(table, name, "5 %, standard deviation", value=spread))
     for index, name in enumerate(
         ("wrong voxels, mean of the draws", "wrong voxels, one plain pass")
@@ -274,7 +171,7 @@ def _key_rows(data: str, worths: Sequence[CaseWorth]) -> list[Row]:
     rows = []
     for title, pick in _SETS.items():
         places = [pick(worth) for worth in worths]
-        for key in (None, _REJECT, _TAKE):
+        for key in (None, REJECT, TAKE):
             ends = [p.review(p.by_expected_error(), key).removed[-1] for p in places]
             name = "keys and brush" if key is None else f"accept, or {key}"
             rows.append(Row.of(table, name, title, value=float(np.mean(ends))))

@@ -10,7 +10,17 @@ import pytest
 import tifffile
 
 import benchmarks.__main__ as command
-from benchmarks import accuracy, coherence, data, exactness, queue, real, review_worth, unseen
+from benchmarks import (
+    accuracy,
+    case_worth,
+    coherence,
+    data,
+    exactness,
+    queue,
+    real,
+    review_worth,
+    unseen,
+)
 from benchmarks.data import Case
 from benchmarks.one_run import PARTS, run_fresh
 from benchmarks.plain_pass import save_mean_network
@@ -114,8 +124,8 @@ def test_a_network_of_mean_weights_has_one_draw(model: Path, folder: Path, case:
 def test_reviews_of_a_case_end_where_their_regions_do(
     case: Case, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(review_worth, "NUM_SAMPLES", 2)
-    worth = review_worth.case_worth(case, model, save_mean_network(model, folder / "plain"))
+    monkeypatch.setattr(case_worth, "NUM_SAMPLES", 2)
+    worth = case_worth.case_worth(case, model, save_mean_network(model, folder / "plain"))
     share = worth.wide.voxels.sum() / np.prod(SHAPE)
     assert share == pytest.approx(0.05, abs=1.5 / np.prod(SHAPE))
     rows = {row.metric: row for row in review_worth._rows("tiny", [worth] * 2, with_goals=True)}
