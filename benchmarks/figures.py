@@ -150,7 +150,7 @@ def draw_review_worth(outcome: Outcome) -> Figure | None:
     names = [name.split(":")[0] for name in tables if name.endswith("by volume looked at")]
     if not names:
         return None
-    figure = Figure(figsize=(_WIDTH, 3.4 * len(names)), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(_WIDTH, 3.2 * len(names) + 0.5), dpi=_DPI, layout="constrained")
     rows = figure.subplots(len(names), 2, squeeze=False, sharey="row")
     for name, (left, right) in zip(names, rows, strict=True):
         _draw_orders(left, tables[f"{name}: share removed, by volume looked at"], "%")
@@ -160,8 +160,9 @@ def draw_review_worth(outcome: Outcome) -> Figure | None:
         _draw_orders(right, tables[f"{name}: share removed, by decisions"], "")
         right.set_xlabel("decisions", fontsize=9)
         right.set_xscale("log")
-        right.legend(fontsize=8, loc="upper left", frameon=False)
+        right.xaxis.set_major_formatter("{x:g}")
         _style(right, "")
+    figure.legend(*rows[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -172,7 +173,8 @@ def _draw_orders(axes: Axes, cells: Cells, unit: str) -> None:
     for order, colour in zip(orders, _SEVEN, strict=False):
         values = {float(line.removesuffix(unit)): v for line, v in _column(cells, order).items()}
         places, means = list(values), np.array(list(values.values()))
-        axes.plot(places, means, color=colour, marker="o", markersize=3, label=order)
+        style = "--" if order.startswith("best") else "-"
+        axes.plot(places, means, style, color=colour, marker="o", markersize=3, label=order)
         spread = np.array(list(_column(cells, f"{order}{_SPREAD}").values()))
         if spread.size:
             low, high = means - spread, np.minimum(means + spread, 1.0)
