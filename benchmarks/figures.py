@@ -1,6 +1,6 @@
 """Pictures of the results: ``python -m benchmarks.figures [JSON] [--into docs/images]``.
 
-Those that were drawn are linked on the page, between ``<!-- begin FILE -->`` and its end.
+Those that were drawn are linked on the pages, between ``<!-- begin FILE -->`` and its end.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.report import ENGINE, RESULTS, markers
+from benchmarks.report import DOCUMENT, ENGINE, RESULTS, markers
 from benchmarks.rows import Outcome, read_outcomes
 from benchmarks.tables import split_metric
 
@@ -26,6 +27,8 @@ Cells = Mapping[tuple[str, str], float]
 
 # Okabe and Ito: told apart with any colour vision; ours and others differ in lightness too.
 _OURS, _PEERS, _LINE = "#0072B2", "#E69F00", "#D55E00"
+_SEVEN = (_OURS, "#009E73", "#56B4E9", _PEERS, "#999999", _LINE, "#000000")
+_SPREAD = ", standard deviation"
 _DPI = 100
 _WIDTH = 8.0  # inches, so 800 pixels
 
@@ -141,6 +144,43 @@ def draw_memory(outcome: Outcome) -> Figure | None:
     return figure
 
 
+def draw_review_worth(outcome: Outcome) -> Figure | None:
+    """Lines of the share of wrong voxels removed, a row of panels for each set of scans."""
+    tables = tables_of(outcome)
+    names = [name.split(":")[0] for name in tables if name.endswith("by volume looked at")]
+    if not names:
+        return None
+    figure = Figure(figsize=(_WIDTH, 3.2 * len(names) + 0.5), dpi=_DPI, layout="constrained")
+    rows = figure.subplots(len(names), 2, squeeze=False, sharey="row")
+    for name, (left, right) in zip(names, rows, strict=True):
+        _draw_orders(left, tables[f"{name}: share removed, by volume looked at"], "%")
+        left.set_xlabel("share of the volume looked at (%)", fontsize=9)
+        left.set_ylabel("share of the wrong voxels removed", fontsize=9)
+        _style(left, name)
+        _draw_orders(right, tables[f"{name}: share removed, by decisions"], "")
+        right.set_xlabel("decisions", fontsize=9)
+        right.set_xscale("log")
+        right.xaxis.set_major_formatter("{x:g}")
+        _style(right, "")
+    figure.legend(*rows[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def _draw_orders(axes: Axes, cells: Cells, unit: str) -> None:
+    """Draw a line for each column; a band of one standard deviation where a column gives it."""
+    columns = list(dict.fromkeys(column for _, column in cells))
+    orders = [column for column in columns if not column.endswith(_SPREAD)]
+    for order, colour in zip(orders, _SEVEN, strict=False):
+        values = {float(line.removesuffix(unit)): v for line, v in _column(cells, order).items()}
+        places, means = list(values), np.array(list(values.values()))
+        style = "--" if order.startswith("best") else "-"
+        axes.plot(places, means, style, color=colour, marker="o", markersize=3, label=order)
+        spread = np.array(list(_column(cells, f"{order}{_SPREAD}").values()))
+        if spread.size:
+            low, high = means - spread, np.minimum(means + spread, 1.0)
+            axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
 def _lines_of_memory(peaks: Mapping[str, float]) -> dict[int, list[tuple[int, float]]]:
     """Sort peaks by number of draws: side of the scan and peak in GB, for the budget of 2 GB."""
     lines: dict[int, list[tuple[int, float]]] = {}
@@ -167,6 +207,12 @@ PICTURES: Mapping[str, Picture] = {
         "memory",
         "Peak memory against the size of the scan, for 4 and for 64 draws, below the budget",
         draw_memory,
+    ),
+    "review_worth.png": Picture(
+        "review-worth",
+        "Share of the wrong voxels that a review removes, against the volume looked at and against "
+        "the decisions made: our order, three others, and the best that any order can do",
+        draw_review_worth,
     ),
 }
 """Pictures by file name."""
@@ -203,17 +249,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
     parser.add_argument("json", type=Path, nargs="?", default=RESULTS, help="file of results")
     parser.add_argument("--into", type=Path, default=ENGINE.parent / "images", help="folder")
-    parser.add_argument("--page", type=Path, default=ENGINE, help="page to link them on")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        action="append",
+        help="page to link them on, can be given again; default benchmarks.md and results.md",
+    )
     options = parser.parse_args(arguments)
     options.into.mkdir(parents=True, exist_ok=True)
-    links = {}
+    paths = {}
     for file, figure in _drawn(read_outcomes(options.json)):
-        path = options.into / file
-        figure.savefig(path)
-        links[file] = Path(os.path.relpath(path, options.page.parent)).as_posix()
-    page = link(options.page.read_text(encoding="utf-8"), links)
-    options.page.write_text(page, encoding="utf-8")
-    sys.stderr.write(f"{', '.join(links) or 'nothing'} drawn\n")
+        paths[file] = options.into / file
+        figure.savefig(paths[file])
+    for page in options.page or [ENGINE, DOCUMENT]:
+        links = {
+            file: Path(os.path.relpath(path, page.parent)).as_posix()
+            for file, path in paths.items()
+        }
+        page.write_text(link(page.read_text(encoding="utf-8"), links), encoding="utf-8")
+    sys.stderr.write(f"{', '.join(paths) or 'nothing'} drawn\n")
     return 0
 
 

@@ -10,9 +10,20 @@ import pytest
 import tifffile
 
 import benchmarks.__main__ as command
-from benchmarks import accuracy, coherence, data, exactness, queue, real, unseen
+from benchmarks import (
+    accuracy,
+    case_worth,
+    coherence,
+    data,
+    exactness,
+    queue,
+    real,
+    review_worth,
+    unseen,
+)
 from benchmarks.data import Case
 from benchmarks.one_run import PARTS, run_fresh
+from benchmarks.plain_pass import save_mean_network
 from benchmarks.rows import Row, at_most
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.predict import predict
@@ -102,6 +113,28 @@ def test_regions_are_told_by_the_defects_that_they_lie_in(case: Case, result: Re
     (found,) = queue.defect_shares(table, case, [whole])
     assert set(found) == set(unseen.KINDS)
     assert found["metal"] == pytest.approx(8 * 6 * 3 / np.prod(SHAPE))
+
+
+def test_a_network_of_mean_weights_has_one_draw(model: Path, folder: Path, case: Case) -> None:
+    out = save_mean_network(model, folder / "mean")
+    result = predict(case.image, out, folder / "mean.zarr", num_samples=2)
+    np.testing.assert_array_equal(result.draw(0), result.draw(1))
+
+
+def test_reviews_of_a_case_end_where_their_regions_do(
+    case: Case, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_worth, "NUM_SAMPLES", 2)
+    worth = case_worth.case_worth(case, model, save_mean_network(model, folder / "plain"))
+    share = worth.wide.voxels.sum() / np.prod(SHAPE)
+    assert share == pytest.approx(0.05, abs=1.5 / np.prod(SHAPE))
+    rows = {row.metric: row for row in review_worth._rows("tiny", [worth] * 2, with_goals=True)}
+    table = "tiny, 2 test cases: share removed, by volume looked at | 5 %"
+    found = [rows[f"{table} | {order}"].value for order in ("ours", "random", "best possible")]
+    in_regions = worth.wide.wrong.sum() / worth.wide.all_wrong
+    np.testing.assert_allclose(found, in_regions, rtol=5e-3)  # a voxel more than 5 %
+    assert str(rows[f"{table} | ours"].goal) == ">= 0.95"
+    assert rows[f"{table} | ours, standard deviation"].value == 0
 
 
 def test_coherent_tiles_keep_every_volume(case: Case) -> None:

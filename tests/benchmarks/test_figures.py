@@ -12,6 +12,10 @@ from benchmarks.nets import Net
 from benchmarks.rows import Outcome, Row, write_outcomes
 
 MACHINE = "2 cores"
+WORTH = {
+    "by volume looked at": {"1 %": 0.2, "5 %": 0.75},
+    "by decisions": {"1": 0.1, "10": 0.6},
+}
 PAGE = "# Page\n\n<!-- begin memory.png --><!-- end memory.png -->\nend\n"
 
 
@@ -28,7 +32,13 @@ def outcomes() -> list[Outcome]:
         for side in (256, 1024)
         for samples in (4, 64)
     ]
-    rows = {"throughput": timed, "roofline": shares, "memory": peaks}
+    worth = [
+        Row.of(f"scans: share removed, {axis}", line, column, value=value)
+        for axis, lines in WORTH.items()
+        for line, value in lines.items()
+        for column in ("ours", "ours, standard deviation", "random")
+    ]
+    rows = {"throughput": timed, "roofline": shares, "memory": peaks, "review-worth": worth}
     return [Outcome.of(name, MACHINE, found) for name, found in rows.items()]
 
 
@@ -58,6 +68,18 @@ def test_bars_are_the_times_of_all_draws(outcomes: list[Outcome]) -> None:
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [32.0, 4.0]
     assert "(s)" in axes.get_xlabel()
+
+
+def test_worth_is_drawn_over_volume_and_over_decisions(outcomes: list[Outcome]) -> None:
+    figure = figures.draw_review_worth(outcomes[-1])
+    assert figure is not None
+    expected = [(1, 0.2), (5, 0.75)], [(1, 0.1), (10, 0.6)]
+    for axes, points in zip(figure.axes, expected, strict=True):
+        ours, other = axes.lines  # the spread is no line of its own
+        assert [tuple(point) for point in ours.get_xydata()] == points
+        assert (ours.get_label(), other.get_label()) == ("ours", "random")
+        (band,) = axes.collections
+        assert band.get_paths()[0].get_extents().ymax == 1.0  # twice the last value would be more
 
 
 def test_without_numbers_nothing_is_drawn() -> None:
