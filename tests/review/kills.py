@@ -82,6 +82,7 @@ def check(result: Result, saved: dict[int, str]) -> None:
         assert not review.read_only
         assert "snapshot" not in review.notice
         assert "row" not in review.notice
+        assert not list(review.folder.glob(".napari-bayesseg-*"))
         journal = review._record._journal
         rows = {row.sequence: row.hash for row in journal.rows()}
         assert saved.items() <= rows.items()

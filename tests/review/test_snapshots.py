@@ -322,6 +322,13 @@ def test_what_a_killed_program_left_is_removed(review: Review) -> None:
     decide(review, [2], Status.ACCEPTED)
     review.take_snapshot()
     assert not left.exists()
+    beside = review.folder / ".napari-bayesseg-0123456789ab.json"
+    beside.write_bytes(b"half")
+    review.close()
+    Review.open(review.result, read_only=True).close()
+    assert beside.exists()
+    Review.open(review.result).close()
+    assert not beside.exists()
 
 
 def test_a_snapshot_taken_while_steps_pour_in_is_one_moment(review, result, monkeypatch) -> None:

@@ -31,7 +31,7 @@ from napari_bayesseg.review.other_run import (
 from napari_bayesseg.review.replaying import START, checked_rows, replay, start_sha256
 from napari_bayesseg.review.review_record import ReviewRecord
 from napari_bayesseg.review.reviewed_mask import ReviewedMask, open_cache
-from napari_bayesseg.review.snapshots import SNAPSHOTS
+from napari_bayesseg.review.snapshots import SNAPSHOTS, remove_unfinished
 from napari_bayesseg.review.starting_mask import checked_start, write_start
 from napari_bayesseg.review.stored_arrays import UNREADABLE, labels_sha256
 from napari_bayesseg.review.voxels import Labels
@@ -154,6 +154,7 @@ def _take_lock(resources: ExitStack, folder: Path, notices: list[str]) -> bool:
         folder.mkdir(exist_ok=True)
         flush_folder(folder.parent)  # SQLite sees to what is in the folder, not to the folder
         resources.enter_context(exclusive_lock(folder / LOCK))
+        remove_unfinished(folder)
     except LockHeldError:
         notices.append(
             "this result is being reviewed in another window or by another process: opened for "

@@ -16,7 +16,14 @@ from napari_bayesseg.review.history import History
 from napari_bayesseg.review.journal import Journal
 from napari_bayesseg.review.voxels import Labels
 
-__all__ = ["SNAPSHOTS", "Reason", "Snapshot", "restore_newest", "write_snapshot"]
+__all__ = [
+    "SNAPSHOTS",
+    "Reason",
+    "Snapshot",
+    "remove_unfinished",
+    "restore_newest",
+    "write_snapshot",
+]
 
 SNAPSHOTS = "snapshots"
 Reason = Literal["hourly", "closing"]
@@ -76,7 +83,7 @@ def write_snapshot(
     place = folder / SNAPSHOTS
     try:
         place.mkdir(exist_ok=True)
-        _remove_unfinished(place)
+        remove_unfinished(place)
     except OSError as error:
         raise FormatError(
             f"{place}: can't be written to ({error.strerror or error}): make room, or change the "
@@ -99,10 +106,11 @@ def write_snapshot(
     return snapshot
 
 
-def _remove_unfinished(place: Path) -> None:
+def remove_unfinished(place: Path) -> None:
     """Remove what a program left that was killed while it wrote; only one writes at a time."""
-    for left in place.glob(".napari-bayesseg-*"):
-        left.unlink(missing_ok=True)
+    for suffix in (_SUFFIX, ".json"):
+        for left in place.glob(f".napari-bayesseg-*{suffix}"):
+            left.unlink(missing_ok=True)
 
 
 def _remove_old(place: Path) -> None:
