@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.import_probabilities import import_probabilities
 from napari_bayesseg.inference.result import Result, load_result
+from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.review import Review
@@ -88,7 +88,7 @@ class Person:
             self.review.redo()
 
 
-def _regions() -> tuple[list[Region], NDArray[np.int32]]:
+def _regions() -> tuple[list[Region], RegionMap]:
     labels = np.zeros(SHAPE, np.int32)
     regions = []
     spans = (range(1, n - side, step) for n, side, step in zip(SHAPE, _SIDE, _STEP, strict=True))
@@ -97,7 +97,7 @@ def _regions() -> tuple[list[Region], NDArray[np.int32]]:
         box = Roi((z, y, x), (z + _SIDE[0], y + _SIDE[1], x + _SIDE[2]))
         labels[box.slices] = name
         regions.append(Region(name, box, box.size, 1.0, 1.0, 0.3, 0.4, 0.5, box.start, (0,), False))
-    return regions, labels
+    return regions, RegionMap.of_labels(labels)
 
 
 @contextmanager

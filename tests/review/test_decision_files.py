@@ -143,14 +143,14 @@ def test_json_holds_the_whole_provenance(review: Review, tmp_path: Path) -> None
 
 
 def test_json_tells_of_what_changed_no_label(review: Review, tmp_path: Path) -> None:
-    row = review.record_event("note", {"text": "the left edge is an artefact"})
+    row = review.record_event("audit-end", {"text": "the left edge is an artefact"})
     write_decisions(tmp_path / "d.json", review)
     (event,) = json.loads((tmp_path / "d.json").read_text())["events"]
     assert event == {
         "sequence": row.sequence,
         "time_utc": row.time_utc,
         "user": "=ada",
-        "action": "note",
+        "action": "audit-end",
         "content": {"text": "the left edge is an artefact"},
     }
 

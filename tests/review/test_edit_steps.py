@@ -37,13 +37,13 @@ SPACING = (2.0, 0.5, 0.5)
 def place_of(review: Review, region: int, reach: BrushReach) -> EditPlace:
     chosen = TABLE.regions[region - 1]
     protected = review.protected(surroundings(chosen, SHAPE))
-    return edit_place(chosen, LABELS, protected, reach, SPACING)
+    return edit_place(chosen, TABLE.region_labels, protected, reach, SPACING)
 
 
 def edit(review: Review, region: int, tool: str, change: VoxelChange | None, note: str = ""):
     assert change is not None
     chosen = TABLE.regions[region - 1]
-    return review.edit(change, chosen, LABELS, SETTINGS, tool, note)
+    return review.edit(change, chosen, TABLE.region_labels, SETTINGS, tool, note)
 
 
 def fill(review: Review, region: int, label: int) -> Operation:
@@ -204,7 +204,7 @@ def test_labels_read_ahead_decide_the_same(review: Review, replacement: Replacem
     regions = TABLE.regions[2:9]
     paint(review, Roi((0, 2, 3), (4, 40, 60)), 1)
     for wanted in (Status.REJECTED, Status.ACCEPTED, Status.DEFERRED, Status.PENDING):
-        known = read_labels_to_be(review.result, regions, LABELS, wanted, replacement)
+        known = read_labels_to_be(review.result, regions, TABLE.region_labels, wanted, replacement)
         assert (known is None) == (
             wanted in (Status.DEFERRED, Status.PENDING)
             or (wanted is Status.REJECTED and replacement is Replacement.BACKGROUND)
@@ -213,7 +213,7 @@ def test_labels_read_ahead_decide_the_same(review: Review, replacement: Replacem
         for labels_to_be in (None, known):
             review.decide(
                 regions,
-                LABELS,
+                TABLE.region_labels,
                 wanted,
                 settings=SETTINGS,
                 replacement=replacement,
@@ -245,7 +245,7 @@ def test_many_regions_at_once_spare_what_was_accepted_at_another_threshold(
     assert (status(review, 3), status(review, 5)) == (Status.PENDING, Status.ACCEPTED)
     chosen = [region for region in TABLE.regions if region.id in (3, 4, 5)]
     operation = review.decide(
-        chosen, LABELS, Status.REJECTED, settings=SETTINGS, spare_accepted=True
+        chosen, TABLE.region_labels, Status.REJECTED, settings=SETTINGS, spare_accepted=True
     )
     assert [decision.region_id for decision in operation.decisions] == [3, 4]
     lost = ((LABELS == 3) & (old != 3)) | (LABELS == 4)
@@ -258,4 +258,10 @@ def test_many_regions_at_once_spare_what_was_accepted_at_another_threshold(
         Status.ACCEPTED,
     ]
     with pytest.raises(SettingsError, match="protected"):
-        review.decide(chosen[-1:], LABELS, Status.REJECTED, settings=SETTINGS, spare_accepted=True)
+        review.decide(
+            chosen[-1:],
+            TABLE.region_labels,
+            Status.REJECTED,
+            settings=SETTINGS,
+            spare_accepted=True,
+        )

@@ -52,7 +52,7 @@ def test_notes_follow_their_place_when_regions_change() -> None:
         3: "note 2",
         4: "note 3",
     }
-    labels = np.zeros_like(TABLE.region_labels)
+    labels = np.zeros(TABLE.region_labels.shape, np.int32)
     both = REGIONS[0].box.union(REGIONS[1].box)
     labels[both.slices] = 3  # two have become one, with a new number
     inner = REGIONS[2].box

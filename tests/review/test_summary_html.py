@@ -162,4 +162,5 @@ def test_an_old_page_survives_a_full_disk(
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(FormatError, match=r"page\.html"):
         write_summary(path, review, TABLE, SETTINGS)
+    monkeypatch.undo()  # the review is closed with a snapshot
     assert path.read_bytes() == before

@@ -22,7 +22,7 @@ from tests.review.steps import decide
 
 MAXIMA = {n: 0.1 * (n % 10) for n in range(1, 100)}
 TABLE = table_of(blocks(), MAXIMA)
-LABELS = TABLE.region_labels
+LABELS = np.asarray(TABLE.region_labels)
 UPPER = 0.55
 WHOLE = Roi.whole(SHAPE)
 
@@ -32,7 +32,7 @@ def unseen_of(review: Review, upper: float = UPPER) -> UnseenVoxels:
     return UnseenVoxels(
         review.result,
         RegionSource.read(review.result, "mutual_information"),
-        LABELS,
+        TABLE.region_labels,
         waiting_regions(queue, upper),
         LookedAt(review.operations()),
         review.mask.labels,

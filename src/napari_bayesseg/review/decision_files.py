@@ -140,6 +140,7 @@ def _note_alone(note: Note, geometry: Geometry) -> dict[str, Any]:
         "action": "note",
         "settings": None,
         "replacement": None,
+        "tool": None,
         "note": note.text,
         "region": note.region_id,
         "box": str(note.box),
