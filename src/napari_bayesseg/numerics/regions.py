@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.numerics.boundary_distance import check_shapes
 from napari_bayesseg.numerics.component_tree import build_component_tree
 from napari_bayesseg.numerics.pieces import find_pieces
 from napari_bayesseg.numerics.region_groups import RegionGroups, class_shares, percentiles
+from napari_bayesseg.numerics.region_list import Region, RegionList
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.sparse_voxels import SparseVoxels
 from napari_bayesseg.numerics.threshold_levels import ThresholdLevels
@@ -23,6 +21,7 @@ __all__ = [
     "DEFAULT_EXTENT_VOXELS",
     "DEFAULT_PERSISTENCE",
     "Region",
+    "RegionList",
     "check_sizes",
     "describe_regions",
     "find_regions",
@@ -38,53 +37,14 @@ Singles = NDArray[np.float32]
 _PERCENTILE = 95.0
 
 
-@dataclass(frozen=True)
-class Region:
-    """A 26-connected set of voxels above the threshold of one measure.
-
-    Attributes
-    ----------
-    id : int
-        Above 0; the region's value in the map of regions.
-    box : Roi
-        Smallest box around it, in voxels.
-    voxel_count : int
-    volume : float
-        In cubic units of the spacing.
-    expected_error_volume : float
-        Sum of the expected error over its voxels times the volume of one: how much of it is
-        probably wrong, in the same unit.
-    mean, p95, maximum : float
-        Of the measure over its voxels; the 95th percentile by linear interpolation.
-    position : (z, y, x)
-        Voxel of the maximum; the first in memory among equals.
-    classes : tuple of int
-        Predicted classes inside, the most frequent first.
-    touches_border : bool
-        Whether it reaches the border of the volume (along axes of more than one voxel).
-    """
-
-    id: int
-    box: Roi
-    voxel_count: int
-    volume: float
-    expected_error_volume: float
-    mean: float
-    p95: float
-    maximum: float
-    position: Index3
-    classes: tuple[int, ...]
-    touches_border: bool
-
-
 def describe_regions(
     groups: RegionGroups,
-    ids: Sequence[int],
+    ids: NDArray[np.integer[Any]],
     values: Singles,
     labels: NDArray[np.integer[Any]],
     num_classes: int,
     voxel_volume: float,
-) -> tuple[Region, ...]:
+) -> RegionList:
     """Return groups of voxels as regions, in the same order.
 
     Parameters
@@ -100,56 +60,21 @@ def describe_regions(
     """
     counts, shape = groups.counts, np.array(groups.voxels.shape)
     shares = class_shares(groups, labels, num_classes)
-    ranking = np.argsort(-shares, axis=1, kind="stable")
-    low, high = groups.boxes[:, :3], groups.boxes[:, 3:]
-    at_border = (((low == 0) | (high == shape)) & (shape > 1)).any(axis=1)
-    columns = zip(
-        ids,
-        low.tolist(),
-        high.tolist(),
-        counts.tolist(),
-        (counts * voxel_volume).tolist(),
-        (groups.errors * voxel_volume).tolist(),
-        (groups.sums / np.maximum(counts, 1)).tolist(),
-        percentiles(groups, values, _PERCENTILE).tolist(),
-        values[groups.peaks].tolist(),
-        groups.voxels.coordinates(groups.peaks).tolist(),
-        ranking.tolist(),
-        np.count_nonzero(shares, axis=1).tolist(),
-        at_border.tolist(),
-        strict=True,
-    )
-    return tuple(_region(*column) for column in columns)
-
-
-def _region(
-    name: int,
-    start: list[int],
-    stop: list[int],
-    count: int,
-    volume: float,
-    error: float,
-    mean: float,
-    p95: float,
-    maximum: float,
-    position: list[int],
-    classes: list[int],
-    num_present: int,
-    touches_border: bool,
-) -> Region:
-    z, y, x = position
-    return Region(
-        name,
-        Roi((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])),
-        count,
-        volume,
-        error,
-        mean,
-        p95,
-        maximum,
-        (z, y, x),
-        tuple(classes[:num_present]),
-        touches_border,
+    boxes = groups.boxes.astype(np.int64)
+    low, high = boxes[:, :3], boxes[:, 3:]
+    return RegionList(
+        np.asarray(ids, np.int64),
+        counts,
+        boxes,
+        (counts * voxel_volume).astype(np.float64),
+        groups.errors * voxel_volume,
+        groups.sums / np.maximum(counts, 1),
+        percentiles(groups, values, _PERCENTILE),
+        values[groups.peaks].astype(np.float64),
+        groups.voxels.coordinates(groups.peaks),
+        np.argsort(-shares, axis=1, kind="stable"),
+        np.count_nonzero(shares, axis=1),
+        (((low == 0) | (high == shape)) & (shape > 1)).any(axis=1),
     )
 
 
@@ -165,7 +90,7 @@ def find_regions(
     min_volume: float | None = None,
     h: float | None = None,
     valid: NDArray[np.bool_] | None = None,
-) -> tuple[tuple[Region, ...], RegionMap]:
+) -> tuple[RegionList, RegionMap]:
     """Find the connected places where the measure exceeds the threshold; cut the large ones.
 
     Components longer than `max_extent` along an axis are cut into the pieces around their hot
@@ -201,7 +126,7 @@ def find_regions(
 
     Returns
     -------
-    regions : tuple of Region
+    regions : RegionList
         By falling expected error volume; their ids count from 1.
     region_map : RegionMap
         ``(Z, Y, X)``: id of the region of every voxel, 0 outside.
@@ -234,10 +159,10 @@ def find_regions(
         extent,
     )
     groups = tree.regions(threshold, least_count(min_volume, voxel_volume))
-    ids = range(1, groups.size + 1)
+    ids = np.arange(1, groups.size + 1, dtype=np.int32)
     num_classes = int(classes.max(initial=0)) + 1
     found = describe_regions(groups, ids, values, classes, num_classes, voxel_volume)
-    return found, RegionMap(groups, np.asarray(ids, np.int32))
+    return found, RegionMap(groups, ids)
 
 
 def least_count(min_volume: float | None, voxel_volume: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,11 +145,10 @@ def notes_by_region(notes: Iterable[Note], table: RegionTable) -> dict[int, tupl
     voxels in its box, if more than half of that region lies there. Regions without a note are left
     out. So notes stay when a threshold moves, and come back with their place.
     """
-    sizes = {region.id: region.voxel_count for region in table.regions}
     found: dict[int, list[Note]] = {}
     whole = Roi.whole(_shape(table))
     for note in notes:
-        region_id = _region_of(note, table, sizes, whole)
+        region_id = _region_of(note, table, whole)
         if region_id is not None:
             found.setdefault(region_id, []).append(note)
     return {region_id: tuple(several) for region_id, several in found.items()}
@@ -160,7 +159,7 @@ def _shape(table: RegionTable) -> Index3:
     return z, y, x
 
 
-def _region_of(note: Note, table: RegionTable, sizes: Mapping[int, int], whole: Roi) -> int | None:
+def _region_of(note: Note, table: RegionTable, whole: Roi) -> int | None:
     z, y, x = note.position
     if whole.contains(Roi(note.position, (z + 1, y + 1, x + 1))):
         region_id = int(table.region_labels[note.position])
@@ -172,7 +171,8 @@ def _region_of(note: Note, table: RegionTable, sizes: Mapping[int, int], whole: 
         return None
     most = int(counts.argmax())
     region_id = int(ids[most])
-    return region_id if 2 * int(counts[most]) > sizes[region_id] else None
+    size = table.region_labels.voxels_of([region_id])[0].size
+    return region_id if 2 * int(counts[most]) > size else None
 
 
 def text_of(notes: Sequence[Note]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.numerics.region_list import Region, RegionList
 from napari_bayesseg.review.status import Status
 
 __all__ = ["RegionColumns", "Statuses"]
@@ -20,80 +20,80 @@ _PENDING = _CODES[Status.PENDING]
 
 
 class RegionColumns:
-    """Numbers of n regions, row by row; each column is made when it is first asked for.
+    """Numbers of n regions, row by row.
 
     Parameters
     ----------
-    regions : tuple of Region
+    regions : sequence of Region
+        Quickest where it is a :class:`RegionList`, which has these columns already.
     """
 
-    def __init__(self, regions: tuple[Region, ...]) -> None:
-        self.regions = regions
+    def __init__(self, regions: Sequence[Region]) -> None:
+        self.regions = RegionList.of(regions)
 
     def __len__(self) -> int:
         return len(self.regions)
 
-    @cached_property
+    @property
     def rows(self) -> dict[int, int]:
         """Row of a region, by its id."""
-        return {region.id: row for row, region in enumerate(self.regions)}
+        return self.regions.rows
 
-    @cached_property
+    @property
     def ids(self) -> NDArray[np.int64]:
         """``(n,)``."""
-        return np.array([region.id for region in self.regions], np.int64)
+        return self.regions.ids
 
-    @cached_property
+    @property
     def errors(self) -> NDArray[np.float64]:
         """``(n,)`` expected error volume, in cubic units of the scan."""
-        return np.array([region.expected_error_volume for region in self.regions], np.float64)
+        return self.regions.errors
 
-    @cached_property
+    @property
     def voxel_counts(self) -> NDArray[np.int64]:
         """``(n,)``."""
-        return np.array([region.voxel_count for region in self.regions], np.int64)
+        return self.regions.voxel_counts
 
-    @cached_property
+    @property
     def maxima(self) -> NDArray[np.float64]:
         """``(n,)`` of the measure."""
-        return np.array([region.maximum for region in self.regions], np.float64)
+        return self.regions.maxima
 
-    @cached_property
+    @property
     def means(self) -> NDArray[np.float64]:
         """``(n,)`` of the measure."""
-        return np.array([region.mean for region in self.regions], np.float64)
+        return self.regions.means
 
     @cached_property
     def by_maximum(self) -> NDArray[np.int64]:
         """``(n,)`` rows by rising maximum."""
         return np.argsort(self.maxima, kind="stable")
 
-    @cached_property
+    @property
     def positions(self) -> NDArray[np.int64]:
         """``(n, 3)`` voxel of the maximum."""
-        return np.array([region.position for region in self.regions], np.int64).reshape(-1, 3)
+        return self.regions.positions
 
-    @cached_property
+    @property
     def boxes(self) -> NDArray[np.int64]:
         """``(n, 6)`` first voxel and one past the last, ``(z, y, x, z, y, x)``."""
-        found = [(*region.box.start, *region.box.stop) for region in self.regions]
-        return np.array(found, np.int64).reshape(-1, 6)
+        return self.regions.boxes
 
-    @cached_property
+    @property
     def at_border(self) -> NDArray[np.bool_]:
         """``(n,)`` whether a region touches the border of the scan."""
-        return np.array([region.touches_border for region in self.regions], np.bool_)
+        return self.regions.at_border
 
-    @cached_property
+    @property
     def main_classes(self) -> NDArray[np.int64]:
         """``(n,)`` most frequent predicted class."""
-        return np.array([region.classes[0] for region in self.regions], np.int64)
+        return self.regions.classes[:, 0]
 
     def holding(self, classes: Iterable[int]) -> NDArray[np.bool_]:
         """Return which regions ``(n,)`` hold a voxel of one of these predicted classes."""
-        wanted = frozenset(classes)
-        found = [not wanted.isdisjoint(region.classes) for region in self.regions]
-        return np.array(found, np.bool_)
+        found = self.regions.classes
+        inside = np.arange(found.shape[1]) < self.regions.class_counts[:, None]
+        return np.asarray((np.isin(found, list(classes)) & inside).any(axis=1))
 
     def among(self, ids: Iterable[int]) -> NDArray[np.bool_]:
         """Return which regions ``(n,)`` have one of these ids; unknown ids are none of them."""

@@ -241,7 +241,7 @@ class RegionSource:
         ids = np.arange(1, groups.size + 1, dtype=np.int32) if names is None else names.name(groups)
         regions = describe_regions(
             groups,
-            ids.tolist(),
+            ids,
             table.values,
             table.labels,
             len(self.class_names),

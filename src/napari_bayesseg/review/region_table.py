@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ class RegionTable:
         Name, with ``_excess`` where it is one.
     threshold : float
         In the measure's unit.
-    regions : tuple of Region
+    regions : RegionList, or any sequence of Region
         By falling expected error volume.
     region_labels : RegionMap
         ``(Z, Y, X)`` int32: region ids, 0 outside.
@@ -45,7 +45,7 @@ class RegionTable:
 
     measure: str
     threshold: float
-    regions: tuple[Region, ...]
+    regions: Sequence[Region]
     region_labels: RegionMap
     expected_error_volume: float
     boundary_uncertainty: float

@@ -15,6 +15,7 @@ from napari_bayesseg.core.seeding import keyed_generator
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.review.looked_at import LookedAt
 from napari_bayesseg.review.queue import RegionQueue
+from napari_bayesseg.review.region_columns import Statuses
 from napari_bayesseg.review.region_source import RegionSource
 from napari_bayesseg.review.status import Status
 
@@ -174,10 +175,6 @@ class UnseenVoxels:
 
 def waiting_regions(queue: RegionQueue, upper: float) -> NDArray[np.int64]:
     """Return the ids of the regions that wait for a look, in no order."""
-    waiting = [
-        region.id
-        for region in queue.table.regions
-        if queue.status(region.id) is Status.DEFERRED
-        or (queue.status(region.id) is Status.PENDING and region.maximum >= upper)
-    ]
-    return np.array(waiting, np.int64)
+    columns, statuses = queue.columns, Statuses.of(queue.columns, queue.statuses)
+    must_see = statuses.are(Status.PENDING) & (columns.maxima >= upper)
+    return columns.ids[statuses.are(Status.DEFERRED) | must_see]

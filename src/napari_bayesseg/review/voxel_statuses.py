@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.numerics.region_list import RegionList
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.region_votes import count_votes
 from napari_bayesseg.numerics.regions import Region
@@ -74,19 +75,33 @@ class VoxelStatuses:
 
     def of_regions(self, region_labels: RegionMap, regions: Sequence[Region]) -> dict[int, Status]:
         """Return the status that more than half of a region's voxels have, else pending."""
-        statuses = {region.id: Status.PENDING for region in regions}
-        concerned = [region for region in regions if self._touched[_cells(region.box)].any()]
-        if not concerned:
+        columns = RegionList.of(regions)
+        statuses = dict.fromkeys(columns.ids.tolist(), Status.PENDING)
+        concerned = np.flatnonzero(self._are_touched(columns.boxes))
+        if not concerned.size:
             return statuses
-        voxels, ends = region_labels.voxels_of([region.id for region in concerned])
+        ids = columns.ids[concerned].tolist()
+        voxels, ends = region_labels.voxels_of(ids)
         votes = count_votes(self._codes.reshape(-1), voxels, ends, 2 * int(_PAINTED))
         votes = votes[:, :_PAINTED] + votes[:, _PAINTED:]
-        for region, winner, most in zip(
-            concerned, votes.argmax(axis=1).tolist(), votes.max(axis=1).tolist(), strict=True
+        most = 2 * votes.max(axis=1) > columns.voxel_counts[concerned]
+        for name, winner, wins in zip(
+            ids, votes.argmax(axis=1).tolist(), most.tolist(), strict=True
         ):
-            if 2 * most > region.voxel_count:
-                statuses[region.id] = _STATUSES[winner]
+            if wins:
+                statuses[name] = _STATUSES[winner]
         return statuses
+
+    def _are_touched(self, boxes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which of some boxes ``(n, 6)`` meet a cell in which something was decided."""
+        sums = np.zeros([length + 1 for length in self._touched.shape], np.int64)
+        sums[1:, 1:, 1:] = self._touched.cumsum(0).cumsum(1).cumsum(2)
+        low, high = boxes[:, :3] // _CELL, -(-boxes[:, 3:] // _CELL)
+        counts = np.zeros(len(boxes), np.int64)
+        for corner in np.ndindex(2, 2, 2):
+            z, y, x = np.where(corner, high, low).T
+            counts += (-1) ** (3 - sum(corner)) * sums[z, y, x]
+        return counts > 0
 
     def prepare(self) -> None:
         """Load the compiled code, so that no decision waits for it."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_bayesseg.core.unit_symbols import percent_text
 from napari_bayesseg.review.queue import RegionQueue
+from napari_bayesseg.review.region_columns import Statuses
 from napari_bayesseg.review.status import Status
 
 if TYPE_CHECKING:
@@ -51,16 +54,16 @@ class Progress:
         total : float
             Expected error of the whole scan, in cubic units of it.
         """
-        must_see = undecided = 0
-        looked_at = 0.0
-        for region in queue.table.regions:
-            status, needs_look = queue.status(region.id), region.maximum >= upper
-            must_see += needs_look
-            undecided += needs_look and not status.is_decided
-            if status.is_decided and (needs_look or status is not Status.ACCEPTED):
-                looked_at += region.expected_error_volume
-        unseen = 1.0 - looked_at / total if total > 0 else 0.0
-        return cls(must_see, undecided, queue.resolved_share, max(0.0, unseen))
+        columns, statuses = queue.columns, Statuses.of(queue.columns, queue.statuses)
+        must_see = columns.maxima >= upper
+        accepted = statuses.are(Status.ACCEPTED)
+        decided = accepted | statuses.are(Status.REJECTED, Status.EDITED)
+        seen = decided & (must_see | ~accepted)
+        unseen = 1.0 - float(columns.errors[seen].sum()) / total if total > 0 else 0.0
+        undecided = int(np.count_nonzero(must_see & ~decided))
+        return cls(
+            int(np.count_nonzero(must_see)), undecided, queue.resolved_share, max(0.0, unseen)
+        )
 
     @property
     def is_done(self) -> bool:

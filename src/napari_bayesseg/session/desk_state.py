@@ -216,7 +216,7 @@ class DeskState:
             self.measure_changed.emit(found.settings.measure)
         self.thresholds_changed.emit(found.settings.lower, found.settings.upper)
         self.regions_changed.emit(found.table)
-        self.statuses_changed.emit(tuple(region.id for region in found.table.regions))
+        self.statuses_changed.emit(tuple(queue.columns.ids.tolist()))
         self.current_changed.emit(region)
 
     def _place(self, queue: RegionQueue, position: tuple[int, int, int] | None) -> Region | None:

@@ -17,6 +17,7 @@ from napari_bayesseg.core.volume import VolumeSpec
 from napari_bayesseg.gui.layers import labels_layer, placement
 from napari_bayesseg.gui.review.outlines import Outlines, outline_colours
 from napari_bayesseg.gui.slices import shows
+from napari_bayesseg.numerics.region_list import RegionList
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 
@@ -116,7 +117,7 @@ class ReviewLayers(QObject):
         self, table: RegionTable, statuses: Mapping[int, Status], current: int | None
     ) -> None:
         """Outline the regions of a table."""
-        ids = [region.id for region in table.regions]
+        ids = RegionList.of(table.regions).ids.tolist()
         self._outlines.set_regions(table.region_labels)
         self._outlines.set_statuses(statuses, ids)
         self._outlines.set_current(current)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex,
 from qtpy.QtGui import QFont, QIcon
 
 from napari_bayesseg.gui.review.status_style import status_icon
-from napari_bayesseg.numerics.regions import Region
+from napari_bayesseg.numerics.region_list import Region, RegionList
 from napari_bayesseg.review.queue import Order
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
@@ -102,7 +102,7 @@ class RegionModel(QAbstractTableModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._regions: dict[int, Region] = {}
+        self._regions = RegionList.of(())
         self._ids: tuple[int, ...] = ()
         self._rows: dict[int, int] = {}
         self._statuses: Mapping[int, Status] = {}
@@ -125,7 +125,7 @@ class RegionModel(QAbstractTableModel):
     ) -> None:
         """Show the regions `ids` of a table, in this order; `unit` is the measure's."""
         self.beginResetModel()
-        self._regions = {region.id: region for region in table.regions}
+        self._regions = RegionList.of(table.regions)
         self._class_names = table.class_names
         self._symbols = {"cubic": cubic_symbol(table.unit), "unit": unit}
         self._statuses = statuses
@@ -141,7 +141,8 @@ class RegionModel(QAbstractTableModel):
     def clear(self) -> None:
         """Show nothing."""
         self.beginResetModel()
-        self._regions, self._statuses, self._notes = {}, {}, {}
+        self._regions = RegionList.of(())
+        self._statuses, self._notes = {}, {}
         self._set_ids(())
         self.endResetModel()
 
@@ -192,9 +193,12 @@ class RegionModel(QAbstractTableModel):
         """Return what was decided about a region."""
         return self._statuses.get(region_id, Status.PENDING)
 
+    def _region(self, region_id: int) -> Region:
+        return self._regions[self._regions.rows[region_id]]
+
     def must_see(self, region_id: int) -> bool:
         """Whether a region's maximum reaches the upper threshold."""
-        return self._regions[region_id].maximum >= self._upper
+        return self._region(region_id).maximum >= self._upper
 
     # Qt's interface.
 
@@ -245,7 +249,7 @@ class RegionModel(QAbstractTableModel):
             return self.status_of(region_id).value
         if column == NOTE_COLUMN:
             return self._notes.get(region_id, "")
-        text = COLUMNS[column].text(self._regions[region_id], self._class_names)
+        text = COLUMNS[column].text(self._region(region_id), self._class_names)
         return f"! {text}" if column == 0 and self.must_see(region_id) else text
 
     def _icon(self, status: Status) -> QIcon:
@@ -254,7 +258,7 @@ class RegionModel(QAbstractTableModel):
         return self._icons[status]
 
     def _tooltip(self, region_id: int) -> str:
-        region = self._regions[region_id]
+        region = self._region(region_id)
         lines = [
             f"Region {region_id}: {self.status_of(region_id)}, {region.voxel_count:,} voxels",
             f"box z,y,x {region.box}",
