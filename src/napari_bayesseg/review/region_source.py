@@ -71,7 +71,8 @@ class RegionSource:
     run_id: str
     boundary_length: float
     curve: ThresholdCurve
-    _trees: TreeCache = field(default_factory=TreeCache, repr=False)
+    # Not handed on by `dataclasses.replace`: other values have other trees.
+    _trees: TreeCache = field(init=False, default_factory=TreeCache, repr=False)
 
     @classmethod
     def read(

@@ -19,14 +19,13 @@ from napari_bayesseg.numerics.pieces import Pieces, find_pieces
 from napari_bayesseg.numerics.region_groups import RegionGroups
 from napari_bayesseg.numerics.region_merging import merge_near
 from napari_bayesseg.numerics.regions import (
-    DEFAULT_EXTENT_VOXELS,
     DEFAULT_PERSISTENCE,
     least_count,
 )
 from napari_bayesseg.numerics.sparse_voxels import SparseVoxels
 from napari_bayesseg.numerics.threshold_levels import ThresholdLevels
 from napari_bayesseg.review.available_memory import available_memory
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.region_settings import RegionSettings, default_extent
 
 if TYPE_CHECKING:
     from napari_bayesseg.review.region_source import RegionSource
@@ -132,7 +131,7 @@ class TreeCache:
         nearby : bool
             Whether a level just below the threshold is good enough.
         """
-        extent = settings.max_extent or DEFAULT_EXTENT_VOXELS * min(source.geometry.spacing)
+        extent = settings.max_extent or default_extent(source.shape, source.geometry.spacing)
         lower = settings.lower
         with self._lock:
             floor = _floor(source, lower)
