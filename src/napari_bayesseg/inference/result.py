@@ -12,14 +12,12 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
-from napari_bayesseg.core.geometry import Geometry, Roi
-from napari_bayesseg.core.settings import InferenceSettings
-from napari_bayesseg.core.volume import Volume, VolumeSpec
+from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.draws import box_draws
-from napari_bayesseg.inference.plan import BlockPlan
+from napari_bayesseg.inference.run_record import RunRecord
 from napari_bayesseg.inference.scan import NormalisedScan
 from napari_bayesseg.inference.sources import RunSources
-from napari_bayesseg.io.provenance import geometry_of
 from napari_bayesseg.io.result_arrays import ResultArray
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.numerics.draw_counts import DrawCounts
@@ -30,7 +28,7 @@ from napari_bayesseg.posteriors.protocol import Posterior
 __all__ = ["Result", "load_result"]
 
 
-class Result:
+class Result(RunRecord):
     """What a prediction left on disk. Arrays are lazy: index them, or ``np.asarray`` them.
 
     Use :func:`load_result` or :func:`~napari_bayesseg.predict`.
@@ -42,67 +40,8 @@ class Result:
         scan: Volume | None = None,
         posterior: Posterior | None = None,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._sources = RunSources(store.record, scan, posterior)
-
-    @property
-    def path(self) -> Path:
-        """Folder of the result store."""
-        return self._store.path
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """Provenance: scan, model, settings, versions, run id."""
-        return self._store.record
-
-    @property
-    def spec(self) -> VolumeSpec:
-        """Shape, geometry and source of the scan."""
-        scan = self.record["scan"]
-        z, y, x = scan["shape"]
-        return VolumeSpec(
-            (z, y, x),
-            scan["dtype"],
-            self.geometry,
-            scan["name"],
-            Path(scan["path"]) if scan["path"] else None,
-            tuple(scan["notes"]),
-        )
-
-    def open_scan(self) -> Volume | None:
-        """Return the scan to look at; None where it was in memory elsewhere, or can't be read.
-
-        Unlike for :meth:`draw`, nobody checks that its voxels are still the same.
-        """
-        return self._sources.unchecked_scan(self.spec.shape)
-
-    @property
-    def geometry(self) -> Geometry:
-        """Place of the voxel grid in the world, as in the scan."""
-        return geometry_of(self.record["scan"])
-
-    @property
-    def settings(self) -> InferenceSettings:
-        """Settings of the run."""
-        return InferenceSettings.checked(**self.record["settings"])
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the label values, from 0."""
-        return tuple(self.record["class_names"])
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """Names of the stored measures."""
-        return tuple(self.record["measures"])
-
-    @property
-    def plan(self) -> BlockPlan:
-        """The blocks that the result is made of."""
-        z, y, x = self.record["block_shape"]
-        shape = self.spec.shape
-        roi = self.settings.roi
-        return BlockPlan(shape, Roi.parse(roi, shape) if roi else Roi.whole(shape), (z, y, x))
 
     @property
     def labels(self) -> zarr.Array[Any]:
@@ -231,6 +170,13 @@ class Result:
             If the result was made by a version that didn't count.
         """
         return self._store.total_counts(sorted(self._store.ledger.rows()))
+
+    def open_scan(self) -> Volume | None:
+        """Return the scan to look at; None where it was in memory elsewhere, or can't be read.
+
+        Unlike for :meth:`draw`, nobody checks that its voxels are still the same.
+        """
+        return self._sources.unchecked_scan(self.spec.shape)
 
     def draw(self, t: int, roi: Roi | str | None = None) -> NDArray[np.float32]:
         """Make draw `t` again, from its key.
