@@ -16,6 +16,7 @@ from tests.results import write_result
 MEASURE = "mutual_information"
 LOWER, UPPER = 0.09, 0.35
 BACKGROUND = 0.01
+EXTENT = 16.0  # no cube is cut
 
 
 def write_places(
@@ -60,6 +61,7 @@ def begin_review(
 ) -> None:
     """Choose measure and thresholds, as a review that was begun before has."""
     review = Review.open(result)
-    settings = RegionSettings(MEASURE, lower, upper, min_voxels * result.geometry.voxel_volume)
+    smallest = min_voxels * result.geometry.voxel_volume
+    settings = RegionSettings(MEASURE, lower, upper, smallest, max_extent=EXTENT)
     review.set_settings(settings)
     review.close()

@@ -13,6 +13,7 @@ from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.review.review import Review
+from napari_bayesseg.review.status import Status
 from napari_bayesseg.session import desk_draws
 from napari_bayesseg.session.background import ThreadBackground
 from napari_bayesseg.session.desk import ReviewDesk
@@ -256,3 +257,51 @@ def test_closing_leaves_nothing_behind(desk: ReviewDesk, background: ThreadBackg
     desk.close()
     assert background.drain(TIMEOUT)
     assert heard["draws_changed"] == []
+
+
+def test_a_draw_is_taken_over_as_one_step(desk: ReviewDesk, background: ThreadBackground) -> None:
+    heard = Heard(desk)
+    first = desk.current
+    assert first is not None
+    desk.take_draw()
+    assert heard["notice"][-1] == "show a draw first: D shows the next one"
+    desk.draws.flip(1)
+    assert background.drain(TIMEOUT)
+    draws = desk.draws.draws
+    assert draws is not None
+    inside = np.asarray(desk.table.region_labels[draws.box.slices]) == first.id
+    before = desk.review.labels()
+    differing = [
+        draw.index + 1 for draw in draws.draws if (draw.labels != draws.predicted)[inside].any()
+    ]
+    desk.draws.go_to(differing[0])
+    desk.take_draw()
+    after = desk.review.labels()
+    expected = before.copy()
+    expected[draws.box.slices][inside] = draws.draws[differing[0] - 1].labels[inside]
+    np.testing.assert_array_equal(after, expected)
+    assert (after != before).any()
+    assert desk.queue.status(first.id) is Status.EDITED
+    assert desk.current is not None
+    assert desk.current.id != first.id
+    (operation,) = desk.review.history.applied
+    assert operation.title == f"take draw {differing[0]} in region {first.id}"
+    assert operation.tool == "draw"
+    desk.undo()
+    np.testing.assert_array_equal(desk.review.labels(), before)
+    assert desk.current == first
+
+
+def test_what_is_accepted_takes_no_draw(desk: ReviewDesk, background: ThreadBackground) -> None:
+    heard = Heard(desk)
+    first = desk.current
+    assert first is not None
+    desk.accept()
+    desk.go_to(first.id)
+    desk.draws.flip(1)
+    assert background.drain(TIMEOUT)
+    desk.draws.go_to(1)
+    before = desk.review.sequence
+    desk.take_draw()
+    assert "accepted and so protected" in heard["notice"][-1]
+    assert desk.review.sequence == before

@@ -38,6 +38,7 @@ __all__ = [
     "read_probability",
     "smooth_region",
     "surroundings",
+    "take_labels",
 ]
 
 EDIT_MARGIN = 8
@@ -130,6 +131,32 @@ def fill_region(place: EditPlace, labels: Labels, label: int) -> VoxelChange | N
         return None
     # Those that have it already count too: a person has said what they are.
     return _change(place.box, former, np.full_like(former, label), chosen)
+
+
+def take_labels(
+    box: Roi, chosen: NDArray[np.bool_], wanted: Labels, labels: Labels
+) -> VoxelChange | None:
+    """Give some voxels of a box the labels that somebody else has for them, such as a draw.
+
+    Parameters
+    ----------
+    box : Roi
+    chosen : (z, y, x) bool
+        Of the box.
+    wanted : (z, y, x) int
+        Of the box.
+    labels : (Z, Y, X) int
+        The reviewed labels of the scan; not written to.
+
+    Returns
+    -------
+    VoxelChange or None
+        None where all of them have these labels already.
+    """
+    former = labels[box.slices]
+    if not (former[chosen] != wanted[chosen]).any():
+        return None
+    return _change(box, former, wanted.astype(former.dtype), chosen)
 
 
 def smooth_region(place: EditPlace, labels: Labels) -> VoxelChange | None:

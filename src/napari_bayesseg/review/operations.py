@@ -14,7 +14,7 @@ __all__ = ["IN_BULK", "KINDS", "TOOLS", "Kind", "Operation", "RegionDecision", "
 
 Kind = Literal["accept", "reject", "defer", "reopen", "edit"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-Tool = Literal["brush", "fill", "smooth", "grow"]
+Tool = Literal["brush", "fill", "smooth", "grow", "draw"]
 TOOLS: tuple[Tool, ...] = get_args(Tool)
 IN_BULK = "in bulk"
 """Note of a decision that was made for all regions on one side of a threshold."""
@@ -141,6 +141,8 @@ class Operation:
     @property
     def title(self) -> str:
         """What was done, for people."""
+        if self.tool == "draw" and self.decisions:
+            return f"take {self.note} in region {self.decisions[0].region_id}"
         if self.tool in _TITLES and self.decisions:
             region = f"{self.tool} region {self.decisions[0].region_id}"
             return f"{region} {_TITLES[self.tool]} {self.note}" if self.note else region

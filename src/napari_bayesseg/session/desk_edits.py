@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.edits import BrushReach
+from napari_bayesseg.review.edits import BrushReach, take_labels
 from napari_bayesseg.review.operations import Tool
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.review.voxels import VoxelChange
 from napari_bayesseg.session.desk_decisions import DecisionDesk
+from napari_bayesseg.session.desk_draws import DrawsDesk
 from napari_bayesseg.session.desk_editing import RegionEditor
 from napari_bayesseg.session.desk_strokes import Indices, SplitStroke, split_stroke
 
@@ -27,9 +28,12 @@ class EditDesk(DecisionDesk):
     ----------
     editor : RegionEditor
         Where the brush may go, and the tools.
+    draws : DrawsDesk
+        What the draws say about the current region.
     """
 
     editor: RegionEditor
+    draws: DrawsDesk
     _reopening: Region | None = None
 
     def paint(self, indices: Indices, old: ArrayLike, new: ArrayLike) -> VoxelChange:
@@ -68,20 +72,46 @@ class EditDesk(DecisionDesk):
         self._saved(operation, self.table)
         return stroke.refused
 
-    def apply_edit(self, change: VoxelChange, tool: Tool, note: str) -> None:
-        """Write what a tool of the `editor` made of the current region's labels, as one step."""
+    def apply_edit(self, change: VoxelChange, tool: Tool, note: str) -> bool:
+        """Write what a tool made of the current region's labels, as one step.
+
+        Returns
+        -------
+        bool
+            Whether it is saved.
+        """
         region = self.current
         if region is None or not self._may_step():
-            return
+            return False
         try:
             operation = self.review.edit(
                 change, region, self.table.region_labels, self.settings, tool, note
             )
         except BayesSegError as error:
             self.failed.emit(str(error))
-            return
+            return False
         self._saved(operation, self.table)
         self._tell_mask(operation)
+        return True
+
+    def take_draw(self) -> None:
+        """Give the current region the labels of the draw that is looked at; go to the next one."""
+        region, draws, index = self.current, self.draws.draws, self.draws.index
+        if region is None or draws is None or index == 0:
+            self.notice.emit("show a draw first: D shows the next one")
+            return
+        if self.queue.status(region.id) is Status.ACCEPTED:
+            self.notice.emit(f"region {region.id} is accepted and so protected: reopen it first")
+            return
+        chosen = draws.inside & draws.processed & ~self.review.protected(draws.box)
+        wanted = draws.draws[index - 1].labels
+        change = take_labels(draws.box, chosen, wanted, self.review.mask.labels)
+        if change is None:
+            self.notice.emit(f"the labels of this region are those of draw {index} already")
+        elif self.apply_edit(change, "draw", f"draw {index}"):
+            following = self.queue.next()
+            if following is not None:
+                self._go(following)
 
     def _may_edit(self) -> bool:
         region, asked = self.current, self._reopening
