@@ -14,6 +14,7 @@ from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_r
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
 from napari_bayesseg.session.job import JobSlot, explain
+from napari_bayesseg.session.preferences import Preferences
 
 __all__ = ["BulkKind", "BulkPreview", "LiveLine", "ReviewDesk"]
 
@@ -36,8 +37,10 @@ class ReviewDesk(DecisionDesk):
     - ``failed(str)``, ``notice(str)``: one line for the person.
     """
 
-    def __init__(self, opened: Opened, background: Background) -> None:
-        super().__init__(opened)
+    def __init__(
+        self, opened: Opened, background: Background, preferences: Preferences | None = None
+    ) -> None:
+        super().__init__(opened, preferences or Preferences())
         self._background = background
         self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
         self._files: list[JobSlot] = []
@@ -56,6 +59,10 @@ class ReviewDesk(DecisionDesk):
         for job in (self._finding, *self._files):
             job.close()
         self.review.close()
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Take over what may change while a review is open: the brush's margin, and going on."""
+        self.preferences = preferences
 
     # Thresholds and measure
 

@@ -84,7 +84,11 @@ class DecisionDesk(DeskState):
             return
         decided = {**self.statuses, **{region.id: status for region in regions}}
         queue = self.queue.with_statuses(decided)
-        leaves = status is not Status.PENDING and self.queue.current_id in {r.id for r in regions}
+        leaves = (
+            self.preferences.goes_on
+            and status is not Status.PENDING
+            and self.queue.current_id in {r.id for r in regions}
+        )
         current = (queue.next() if leaves else None) or self.current
         try:
             operation = self.review.decide(

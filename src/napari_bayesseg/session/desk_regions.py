@@ -8,6 +8,7 @@ from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.uncertainty import split_excess
 from napari_bayesseg.review.region_settings import (
+    DEFAULT_MIN_VOXELS,
     RegionSettings,
     default_measure,
     default_settings,
@@ -15,6 +16,7 @@ from napari_bayesseg.review.region_settings import (
 from napari_bayesseg.review.region_source import RegionSource
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.review import Review
+from napari_bayesseg.session.preferences import Preferences
 
 __all__ = ["Found", "Opened", "find", "find_by_measure", "open_review"]
 
@@ -56,6 +58,7 @@ def find_by_measure(
     sharing: RegionSource | None,
     *,
     sizes_of: RegionSettings | None = None,
+    min_voxels: int = DEFAULT_MIN_VOXELS,
 ) -> Found:
     """Read the maps of a measure and find its regions.
 
@@ -68,10 +71,12 @@ def find_by_measure(
     sharing : RegionSource or None
         Of the same result; what the two have in common is not read again.
     sizes_of : RegionSettings, optional
+    min_voxels : int
+        Of the smallest region, where neither of the two says.
     """
     source = RegionSource.read(result, measure, sharing=sharing)
     if settings is None:
-        settings = default_settings(source)
+        settings = default_settings(source, min_voxels)
         if sizes_of is not None:
             settings = replace(
                 settings, min_volume=sizes_of.min_volume, max_extent=sizes_of.max_extent
@@ -79,8 +84,10 @@ def find_by_measure(
     return find(source, settings)
 
 
-def open_review(result: Result, start: Volume | None) -> Opened:
-    """Open the review of a result where it was left, or begin it.
+def open_review(
+    result: Result, start: Volume | None, preferences: Preferences | None = None
+) -> Opened:
+    """Open the review of a result where it was left, or begin it as the person prefers.
 
     Raises
     ------
@@ -93,7 +100,10 @@ def open_review(result: Result, start: Volume | None) -> Opened:
         if settings is not None and split_excess(settings.measure)[0] not in result.measures:
             settings = None  # a review that goes on with the result of another run
         measure = default_measure(result) if settings is None else settings.measure
-        return Opened(result, review, find_by_measure(result, measure, settings, None))
+        least = (preferences or Preferences()).min_volume_voxels
+        return Opened(
+            result, review, find_by_measure(result, measure, settings, None, min_voxels=least)
+        )
     except BaseException:
         review.close()
         raise

@@ -17,11 +17,9 @@ from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.session.desk_regions import Found, Opened
+from napari_bayesseg.session.preferences import Preferences
 
-__all__ = ["EDIT_MARGIN", "DeskState"]
-
-EDIT_MARGIN = 8
-"""Voxels around a region's box that may be painted while it is edited."""
+__all__ = ["DeskState"]
 
 
 class DeskState:
@@ -40,14 +38,15 @@ class DeskState:
     saved = Signal(int)
     notice = Signal(str)
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, preferences: Preferences) -> None:
         self.result: Result = opened.result
         self.review: Review = opened.review
-        self.replacement = Replacement.RUNNER_UP
+        self.preferences = preferences
+        self.replacement = _possible(preferences.replacement, opened.review)
         self._found = opened.found
         self._editing = False
         table = opened.found.table
-        queue = RegionQueue(table, self.review.statuses(table))
+        queue = RegionQueue(table, self.review.statuses(table), preferences.order)
         self._queue = queue.at_region(_id(self._place(queue, self.review.position)))
 
     @property
@@ -102,15 +101,13 @@ class DeskState:
 
     @property
     def edit_box(self) -> Roi | None:
-        """Voxels that may be painted while editing: the region's box and 8 voxels around it."""
+        """Voxels that may be painted while editing: the region's box and a margin around it."""
         region = self.current
         if not self._editing or region is None:
             return None
-        low, high = region.box.start, region.box.stop
-        shape = self.table.region_labels.shape
-        z, y, x = (max(0, n - EDIT_MARGIN) for n in low)
-        far = [min(n + EDIT_MARGIN, size) for n, size in zip(high, shape, strict=True)]
-        return Roi((z, y, x), (far[0], far[1], far[2]))
+        margin = self.preferences.edit_margin
+        whole = Roi.whole(self.result.spec.shape)
+        return region.box.grown((margin, margin, margin)).intersection(whole)
 
     def next(self) -> Region | None:
         """Go to the next undecided region, going round at the end."""
@@ -206,3 +203,9 @@ class DeskState:
 
 def _id(region: Region | None) -> int | None:
     return None if region is None else region.id
+
+
+def _possible(replacement: Replacement, review: Review) -> Replacement:
+    """Return what takes the place of rejected labels: the previous mask only where there is one."""
+    is_there = replacement is not Replacement.PREVIOUS or review.has_start
+    return replacement if is_there else Replacement.RUNNER_UP

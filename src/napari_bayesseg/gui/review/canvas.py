@@ -9,19 +9,22 @@ import numpy as np
 from napari.layers import Layer
 from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtGui import QKeySequence
 
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, Action
-from napari_bayesseg.gui.review.canvas_text import EDITING, HIDDEN, CanvasText, review_text
+from napari_bayesseg.gui.review.canvas_text import HIDDEN, CanvasText, editing_text, review_text
 from napari_bayesseg.gui.review.editing import Editing
 from napari_bayesseg.gui.review.hiding import Hiding
 from napari_bayesseg.gui.review.layers import ReviewLayers
 from napari_bayesseg.gui.review.navigation import Navigator
 from napari_bayesseg.gui.review.shortcuts import CanvasKeys
+from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.preferences import Preferences
 
 if TYPE_CHECKING:
     import napari
@@ -78,7 +81,8 @@ class ReviewCanvas(QObject):
         self.layers.removed.connect(self._on_removed)
         results.removed.connect(self._on_removed)
         self._editing = Editing(viewer, desk, self.layers, self)
-        self._keys = CanvasKeys(viewer, ACTIONS, begin, end)
+        self._actions: tuple[Action, ...] = ACTIONS
+        self._keys = CanvasKeys(viewer, self._actions, begin, end)
         self._escape: CanvasKeys | None = None
         self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
             (desk.measure_changed, self._on_measure),
@@ -112,6 +116,28 @@ class ReviewCanvas(QObject):
     def is_hiding(self) -> bool:
         """Whether overlays are hidden at present."""
         return self._hiding.is_active
+
+    def set_actions(self, actions: tuple[Action, ...]) -> None:
+        """Bind other keys."""
+        if actions == self._actions:
+            return
+        self._actions = actions
+        # Those bound last are given back first: what was there before comes back in order.
+        if self._escape is not None:
+            self._escape.close()
+        self._keys.close()
+        self._keys = CanvasKeys(self._viewer, actions, self._begin, self._end)
+        if self._escape is not None:
+            self._escape = CanvasKeys(self._viewer, (FINISH_EDIT,), self._begin, self._end)
+        self._hiding.set_key(_qt_key(actions, "hide_overlays"))
+        self._show_mode()
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Draw and write as the person likes it."""
+        self._results.set_colours(preferences.heat_colours)
+        self.layers.set_palette(PALETTES[preferences.palette])
+        self.layers.set_edit_box(self._desk.edit_box)
+        self._text.set_size(preferences.text_size)
 
     # What actions do
 
@@ -236,10 +262,17 @@ class ReviewCanvas(QObject):
         if self._hiding.is_active:
             self._text.show(HIDDEN)
         elif desk.editing:
-            self._text.show(EDITING)
+            key = next(action.key for action in self._actions if action.id == "edit")
+            self._text.show(editing_text(key))
         else:
             region = desk.current
             unit = get_measure(split_excess(desk.settings.measure)[0]).unit
             count, names = len(desk.table.regions), desk.result.class_names
             status = desk.queue.status(region.id) if region is not None else None
             self._text.show(review_text(region, count, status, names, unit))
+
+
+def _qt_key(actions: tuple[Action, ...], name: str) -> int:
+    """Return Qt's code of an action's key; 0, which no key has, where it has none."""
+    key = next(action.key for action in actions if action.id == name)
+    return int(QKeySequence(key)[0].key()) if key else 0  # type: ignore[index]

@@ -10,10 +10,9 @@ from napari_bayesseg.review.status import Status
 if TYPE_CHECKING:
     import napari
 
-__all__ = ["EDITING", "HIDDEN", "CanvasText", "review_text"]
+__all__ = ["HIDDEN", "CanvasText", "editing_text", "review_text"]
 
 HIDDEN = "Overlays hidden"
-EDITING = "Edit \u00b7 brush stays inside the box\nW to finish"
 
 
 class CanvasText:
@@ -26,9 +25,14 @@ class CanvasText:
             self._overlay.visible,
             self._overlay.box,
             self._overlay.position,
+            self._overlay.font_size,
         )
         self._overlay.position = "top_left"
         self._overlay.box = True
+
+    def set_size(self, points: int) -> None:
+        """Write larger or smaller."""
+        self._overlay.font_size = points
 
     def show(self, text: str) -> None:
         """Write a text of one or two lines."""
@@ -39,7 +43,13 @@ class CanvasText:
     def close(self) -> None:
         """Write again what stood there before."""
         overlay = self._overlay
-        overlay.text, overlay.visible, overlay.box, overlay.position = self._former
+        overlay.text, overlay.visible, overlay.box, overlay.position, size = self._former
+        overlay.font_size = size
+
+
+def editing_text(key: str) -> str:
+    """Return what the canvas says while the brush is out, with the key that puts it down."""
+    return f"Edit \u00b7 brush stays inside the box\n{key or 'Escape'} to finish"
 
 
 def review_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
 from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
@@ -11,7 +12,10 @@ from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, Action
 __all__ = ["CheatSheet"]
 
 _SIZE = (820, 600)
-_HINT = "The keys work on the canvas, whichever layer is active, and in the review's panel."
+_HINT = (
+    "The keys work on the canvas, whichever layer is active, and in the review's panel. "
+    "Other keys: File > Preferences > BayesSeg."
+)
 
 
 class CheatSheet(QDialog):
@@ -22,13 +26,21 @@ class CheatSheet(QDialog):
         self.setWindowTitle("Keys of the review")
         self.resize(*_SIZE)
         self.text = QTextBrowser()
-        rows = "".join(map(_row, sorted((*ACTIONS, FINISH_EDIT), key=lambda a: not a.key)))
-        self.text.setHtml(f"<table cellpadding='3'>{rows}</table><p>{_HINT}</p>")
+        self.set_actions(ACTIONS)
         layout = QVBoxLayout(self)
         layout.addWidget(self.text)
+
+    def set_actions(self, actions: Iterable[Action]) -> None:
+        """List actions with other keys."""
+        rows = "".join(map(_row, sorted((*actions, FINISH_EDIT), key=lambda a: not a.key)))
+        self.text.setHtml(f"<table cellpadding='3'>{rows}</table><p>{_HINT}</p>")
 
 
 def _row(action: Action) -> str:
     name = action.name.rstrip("\u2026")
-    cells = (f"<b>{action.key_text}</b>", name[0].upper() + name[1:], escape(action.tooltip))
+    cells = (
+        f"<b>{escape(action.key_text)}</b>",
+        name[0].upper() + name[1:],
+        escape(action.tooltip),
+    )
     return "<tr>" + "".join(f"<td nowrap>{cell}</td>" for cell in cells) + "</tr>"

@@ -10,11 +10,12 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import Action, get_action
+from napari_bayesseg.gui.review.actions import ACTIONS, Action, get_action
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
 from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
+from napari_bayesseg.session.preferences import Preferences
 
 if TYPE_CHECKING:
     import napari
@@ -68,6 +69,8 @@ class ReviewControl(QObject):
         self._cheat_sheet: CheatSheet | None = None
         self._desk: ReviewDesk | None = None
         self._canvas: ReviewCanvas | None = None
+        self._actions: tuple[Action, ...] = ACTIONS
+        self._preferences = Preferences()
 
     @property
     def canvas(self) -> ReviewCanvas | None:
@@ -101,6 +104,22 @@ class ReviewControl(QObject):
             )
             self._canvas.said.connect(self.said)
             self._canvas.layers_missing.connect(self.layers_missing)
+            self._canvas.set_actions(self._actions)
+            self._canvas.set_preferences(self._preferences)
+
+    def set_actions(self, actions: tuple[Action, ...]) -> None:
+        """Let the actions have other keys."""
+        self._actions = actions
+        if self._canvas is not None:
+            self._canvas.set_actions(actions)
+        if self._cheat_sheet is not None:
+            self._cheat_sheet.set_actions(actions)
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Show everything as the person likes it."""
+        self._preferences = preferences
+        if self._canvas is not None:
+            self._canvas.set_preferences(preferences)
 
     def run(self, name: str) -> None:
         """Carry out the action with this id; one to hold begins, or ends where it is on."""
@@ -182,6 +201,7 @@ class ReviewControl(QObject):
         """Show all keys in a window of their own."""
         if self._cheat_sheet is None:
             self._cheat_sheet = CheatSheet(self._window)
+            self._cheat_sheet.set_actions(self._actions)
         self._cheat_sheet.show()
         self._cheat_sheet.raise_()
 

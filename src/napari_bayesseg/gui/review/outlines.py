@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtGui import QColor
 
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.gui.review.status_style import BOX_COLOUR, CURRENT_COLOUR, STATUS_COLOURS
+from napari_bayesseg.gui.review.status_style import Palette
 from napari_bayesseg.io.lazy import BlockArray
 from napari_bayesseg.review.status import Status
 
@@ -28,7 +28,6 @@ CURRENT = 6
 BOX = 7
 GROUPS = 31
 """Regions side by side get different numbers, so that a line is drawn between them."""
-FAINT = 0.45
 
 
 class Outlines(BlockArray):
@@ -104,11 +103,13 @@ def _draw_frame(values: NDArray[np.uint8], part: Roi, box: Roi) -> None:
                 np.moveaxis(inside, axis, 0)[side - common.start[axis]] = BOX
 
 
-def outline_colours() -> DirectLabelColormap:
+def outline_colours(palette: Palette) -> DirectLabelColormap:
     """Return the colours of :class:`Outlines`: the current region bright, the others faint."""
-    shades = {code: _rgba(STATUS_COLOURS[status], FAINT) for status, code in CODES.items()}
-    shades[CURRENT] = _rgba(CURRENT_COLOUR, 1.0)
-    shades[BOX] = _rgba(BOX_COLOUR, 0.8)
+    shades = {
+        code: _rgba(palette.statuses[status], palette.faint) for status, code in CODES.items()
+    }
+    shades[CURRENT] = _rgba(palette.current, 1.0)
+    shades[BOX] = _rgba(palette.box, 0.8)
     nothing = np.zeros(4, np.float32)
     colours: dict[int | None, NDArray[np.float32]] = {None: nothing, 0: nothing}
     colours.update(

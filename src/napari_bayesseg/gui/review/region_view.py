@@ -16,8 +16,9 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.review.region_model import COLUMNS, RegionModel
-from napari_bayesseg.gui.review.status_style import status_icon
+from napari_bayesseg.gui.review.status_style import PALETTES, Palette, status_icon
 from napari_bayesseg.review.status import Status
+from napari_bayesseg.session.preferences import PaletteName
 
 __all__ = ["RegionView"]
 
@@ -61,7 +62,8 @@ class RegionView(QWidget):
         layout.addWidget(self.table, 1)
         self.status_filter.addItem("all statuses", None)
         for status in Status:
-            self.status_filter.addItem(status_icon(status), status.value, status)
+            self.status_filter.addItem(status.value, status)
+        self.set_palette(PALETTES[PaletteName.OKABE_ITO])
         self.set_classes(())
         self.status_filter.currentIndexChanged.connect(self._on_filter)
         self.class_filter.currentIndexChanged.connect(self._on_filter)
@@ -70,6 +72,13 @@ class RegionView(QWidget):
         self.table.clicked.connect(lambda index: self._choose(index.row()))
         self.model.modelReset.connect(self._count_rows)
         self._total = 0
+
+    def set_palette(self, palette: Palette) -> None:
+        """Draw the shapes of the statuses in other colours."""
+        self.model.set_palette(palette)
+        for status in Status:
+            row = self.status_filter.findData(status)
+            self.status_filter.setItemIcon(row, status_icon(status, palette))
 
     def set_classes(self, names: tuple[str, ...]) -> None:
         """Offer these classes in the filter."""

@@ -13,12 +13,14 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import ACTIONS
+from napari_bayesseg.gui.review.actions import ACTIONS, Action
+from napari_bayesseg.gui.review.buttons import ActionButton
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
 from napari_bayesseg.gui.review.files_panel import FilesPanel
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
 from napari_bayesseg.gui.review.region_view import RegionView
+from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.gui.review.tasks import TaskPages
 from napari_bayesseg.gui.review.threshold_panel import ThresholdPanel
 from napari_bayesseg.numerics.regions import Region
@@ -26,6 +28,7 @@ from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.review.queue import Order
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.preferences import Preferences
 from napari_bayesseg.session.session import Session
 
 if TYPE_CHECKING:
@@ -68,8 +71,9 @@ class ReviewTab(QWidget):
         self.progress = ProgressPanel()
         self.tasks = TaskPages()
         self._stack = QStackedWidget()
+        self._shortcuts: list[QShortcut] = []
         self._lay_out()
-        self._bind_keys()
+        self._bind_keys(ACTIONS)
         self.control.said.connect(self.messages.note)
         self.control.start_chosen.connect(partial(self._begin_from, session))
         self.control.layers_missing.connect(self.messages.restore.setVisible)
@@ -139,11 +143,31 @@ class ReviewTab(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self._stack)
 
-    def _bind_keys(self) -> None:
+    def set_actions(self, actions: tuple[Action, ...]) -> None:
+        """Let the actions have other keys, here and on the canvas."""
+        self._bind_keys(actions)
+        by_id = {action.id: action for action in actions}
+        for button in self.findChildren(ActionButton):
+            button.set_action(by_id[button.action.id])
+        if self._desk is not None:
+            self.decisions.set_editing(self._desk.editing)
+        self.control.set_actions(actions)
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Show everything as the person likes it."""
+        self.regions.set_palette(PALETTES[preferences.palette])
+        self.control.set_preferences(preferences)
+
+    def _bind_keys(self, actions: tuple[Action, ...]) -> None:
         """Let the canvas' keys work here too, wherever in the tab the focus is."""
-        for action in ACTIONS:
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._shortcuts = []
+        for action in actions:
             if action.key:
                 shortcut = QShortcut(QKeySequence(action.key), self)
+                self._shortcuts.append(shortcut)
                 shortcut.setAutoRepeat(False)
                 shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
                 shortcut.activated.connect(partial(self.control.begin, action))
