@@ -100,6 +100,16 @@ def hide_overlays() -> None:
     run_action("hide_overlays")
 
 
+def views() -> None:
+    """Run the action of this name."""
+    run_action("views")
+
+
+def compare() -> None:
+    """Run the action of this name."""
+    run_action("compare")
+
+
 def show_keys() -> None:
     """Run the action of this name."""
     run_action("show_keys")

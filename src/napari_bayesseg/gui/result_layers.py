@@ -189,9 +189,8 @@ class ResultLayers(QObject):
             self._shade.clear()
         finally:
             self._is_clearing = False
-        self._heat_maps, self._contrasts = {}, {}
+        self._heat_maps, self._contrasts, self._caches = {}, {}, []
         self._labels = self._result = None
-        self._caches = []
 
     def stop(self) -> None:
         """Draw and add nothing more; the layers stay as they are."""

@@ -28,6 +28,11 @@ class Throttle(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._fire)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._timer.isActive()
+
     def ask(self) -> None:
         """Have :attr:`fired` emitted soon, from the event loop."""
         if not self._timer.isActive():

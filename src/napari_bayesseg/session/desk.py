@@ -50,6 +50,11 @@ class ReviewDesk(DecisionDesk):
         self._was_busy = False
 
     @property
+    def background(self) -> Background:
+        """Where its work runs; for what is shown beside it too."""
+        return self._background
+
+    @property
     def is_busy(self) -> bool:
         """Whether regions are being found, or a file written."""
         return self._finding.is_running or any(job.is_running for job in self._files)

@@ -120,6 +120,13 @@ ACTIONS = (
         "Show the scan alone, without maps, labels and outlines, while held down.",
         hold=True,
     ),
+    Action(
+        "views",
+        "Views",
+        "orthogonal views",
+        "O",
+        "Show the two other planes through this place beside the canvas, or close them.",
+    ),
     Action("show_keys", "Keys", "show all keys", "?", "Show all keys."),
     Action(
         "accept_below",
@@ -155,6 +162,13 @@ ACTIONS = (
         "begin from a mask of yours\u2026",
         "",
         "Correct a mask that you have instead of the predicted labels; before the first decision.",
+    ),
+    Action(
+        "compare",
+        "Compare\u2026",
+        "compare with another result\u2026",
+        "",
+        "Show another result of the same scan beside this one, and where the two differ.",
     ),
     Action(
         "restore_layers",

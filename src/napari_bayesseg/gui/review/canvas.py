@@ -143,14 +143,14 @@ class ReviewCanvas(QObject):
 
     def fly(self) -> None:
         """Go to the current region; the person's zoom is kept."""
-        region, place = self._desk.current, self._place()
+        region, place = self._desk.current, self.place
         if region is not None and place is not None:
             self._navigator.fly(place, region.position, region.box)
             self._flown = region.position
 
     def centre(self) -> None:
         """Bring the current region back to the middle, zoomed to fit."""
-        region, place = self._desk.current, self._place()
+        region, place = self._desk.current, self.place
         if region is not None and place is not None:
             self._navigator.centre(place, region.position, region.box)
 
@@ -243,8 +243,9 @@ class ReviewCanvas(QObject):
         others = (self._results.labels, self._results.shade, *self.layers.layers)
         return [layer for layer in (*maps, *others) if layer is not None]
 
-    def _place(self) -> Layer | None:
-        """Return any layer that lies where the result does."""
+    @property
+    def place(self) -> Layer | None:
+        """Any layer that lies where the result does."""
         return next(iter((*self.layers.layers, *self._overlays())), None)
 
     def _runner_up(self) -> int:

@@ -13,6 +13,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import ACTIONS, Action, get_action
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
 from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
+from napari_bayesseg.gui.review.side_views import SideViews
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
 from napari_bayesseg.session.preferences import Preferences
@@ -71,6 +72,8 @@ class ReviewControl(QObject):
         self._canvas: ReviewCanvas | None = None
         self._actions: tuple[Action, ...] = ACTIONS
         self._preferences = Preferences()
+        self.side = SideViews(viewer, self)
+        self.side.said.connect(self.said)
 
     @property
     def canvas(self) -> ReviewCanvas | None:
@@ -92,6 +95,7 @@ class ReviewControl(QObject):
 
     def set_desk(self, desk: ReviewDesk | None) -> None:
         """Put another review on the canvas, or none."""
+        self.side.set_review(None, None)
         if self._canvas is not None:
             self._canvas.close()
             self._canvas.deleteLater()
@@ -106,6 +110,7 @@ class ReviewControl(QObject):
             self._canvas.layers_missing.connect(self.layers_missing)
             self._canvas.set_actions(self._actions)
             self._canvas.set_preferences(self._preferences)
+            self.side.set_review(desk, self._canvas)
 
     def set_actions(self, actions: tuple[Action, ...]) -> None:
         """Let the actions have other keys."""
@@ -196,6 +201,13 @@ class ReviewControl(QObject):
         """Do again what was taken back."""
         self.desk.redo()
         self._show_place()
+
+    def views(self) -> None:
+        """Show the two other planes, or close them."""
+        self.side.toggle_orthogonal()
+
+    def compare(self) -> None:
+        """Ask for another result and show it beside this one."""
 
     def show_keys(self) -> None:
         """Show all keys in a window of their own."""
