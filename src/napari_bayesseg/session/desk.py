@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.comparison import Comparison
 from napari_bayesseg.session.desk_decisions import BulkKind, DecisionDesk
 from napari_bayesseg.session.desk_files import write_reviewed_decisions, write_reviewed_mask
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
@@ -43,6 +44,7 @@ class ReviewDesk(DecisionDesk):
         super().__init__(opened, preferences or Preferences())
         self._background = background
         self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
+        self.comparison = Comparison(self.result, background)
         self._files: list[JobSlot] = []
         self._wanted_measure: str | None = None
         self._remembered = {self.settings.measure: self.settings}
@@ -63,6 +65,7 @@ class ReviewDesk(DecisionDesk):
         """Drop what is under way, and close the review; no signal is emitted afterwards."""
         for job in (self._finding, *self._files):
             job.close()
+        self.comparison.close()
         self.review.close()
 
     def set_preferences(self, preferences: Preferences) -> None:

@@ -121,7 +121,8 @@ def cross_lines(voxel: Index3, shape: Index3, gap: NDArray[np.float64]) -> NDArr
     lines[:, :, 0] = voxel
     for axis in range(3):
         low, high = voxel[axis] - gap[axis], voxel[axis] + gap[axis]
-        lines[axis, 0, 0, axis], lines[axis, 0, 1, axis] = -0.5, max(low + 0.5, 0.0)
-        far = shape[axis] - 0.5
+        # No further than the middles of the outermost voxels: more would lengthen the sliders.
+        lines[axis, 0, 0, axis], lines[axis, 0, 1, axis] = 0.0, max(low, 0.0)
+        far = shape[axis] - 1.0
         lines[axis, 1, 0, axis], lines[axis, 1, 1, axis] = min(high, far), max(far - high, 0.0)
     return lines.reshape(6, 2, 3)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_bayesseg.gui.planes.framing import Frame, frame_of, plane_in
-from napari_bayesseg.gui.planes.looks import Look
+from napari_bayesseg.gui.planes.looks import Look, has_voxels
 from napari_bayesseg.gui.planes.pictures import Picture, Plane, paint_plane
 from napari_bayesseg.gui.planes.plane_view import PlaneView
 from napari_bayesseg.gui.slices import full_shape, voxel_of, voxel_sides, world_points
@@ -149,7 +149,7 @@ class LinkedViews(QObject):
         self._redrawing.ask()
 
     def _follow_layers(self, event: Event | None = None) -> None:
-        layers = list(self._viewer.layers)
+        layers = [layer for layer in self._viewer.layers if has_voxels(layer)]
         for layer in self._followed:
             if layer not in layers:
                 layer.events.disconnect(self._on_layer)
