@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.inference.result import Result
+from napari_bayesseg.io.chunk_cache import ChunkCache
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.numerics.label_difference import DifferenceCounter, LabelDifference
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.desk_line import cubic_symbol
+from napari_bayesseg.session.difference_array import processed_part
 from napari_bayesseg.session.job import Job, JobSlot, explain
 
 __all__ = ["Compared", "Comparison", "compare_results"]
@@ -39,6 +41,10 @@ class Compared:
         That both hold; None where they have none in common.
     means : (float, float)
         Of the measure, over the same voxels.
+    heat_name : str or None
+        Measure, or excess of one, of the heat map.
+    heat_map : tuple of (Z, Y, X) arrays
+        Of the second result, from the finest level; empty where it has none of that name.
     """
 
     first: Result
@@ -46,6 +52,8 @@ class Compared:
     difference: LabelDifference
     measure: str | None
     means: tuple[float, float]
+    heat_name: str | None = None
+    heat_map: tuple[LazyArray, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -195,7 +203,7 @@ def compare_results(
         if job is not None and job.should_stop():
             return None
         slab = Roi((low, 0, 0), (min(low + slices, depth), height, width))
-        valid = _processed(first, slab) & _processed(second, slab)
+        valid = processed_part(first, slab) & processed_part(second, slab)
         labels = [np.asarray(result.labels[slab.slices]) for result in (first, second)]
         counter.update(labels[0], labels[1], valid)
         if name is None:
@@ -207,7 +215,23 @@ def compare_results(
             counts[number] += known.size
     with np.errstate(invalid="ignore"):
         means = sums / counts
-    return Compared(first, second, counter.result(), name, (float(means[0]), float(means[1])))
+    heat_name = measure if name == wanted else name
+    return Compared(
+        first,
+        second,
+        counter.result(),
+        name,
+        (float(means[0]), float(means[1])),
+        heat_name,
+        () if heat_name is None else _heat_map(second, heat_name),
+    )
+
+
+def _heat_map(result: Result, name: str) -> tuple[LazyArray, ...]:
+    """Return the levels of a measure; an excess is computed, as for the result under review."""
+    if split_excess(name)[1]:
+        return (result.measure(name),)
+    return tuple(ChunkCache(level) for level in result.levels(name))
 
 
 def _check(first: Result, second: Result) -> None:
@@ -233,14 +257,3 @@ def _check(first: Result, second: Result) -> None:
             f"{name}: a result to compare with must have the classes "
             f"{', '.join(first.class_names)}; it has {', '.join(second.class_names)}"
         )
-
-
-def _processed(result: Result, slab: Roi) -> NDArray[np.bool_]:
-    """Return where a result has numbers, in a slab."""
-    mask = np.zeros(slab.shape, np.bool_)
-    plan = result.plan
-    for index in np.flatnonzero(np.asarray(result.block_mask).ravel()):
-        part = plan.block(int(index)).core.intersection(slab)
-        if not part.is_empty:
-            mask[part.relative_to(slab.start).slices] = True
-    return mask

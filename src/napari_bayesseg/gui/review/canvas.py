@@ -11,7 +11,7 @@ from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtGui import QKeySequence
 
-from napari_bayesseg.core.geometry import Index3
+from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, Action
 from napari_bayesseg.gui.review.canvas_text import HIDDEN, CanvasText, editing_text, review_text
@@ -65,6 +65,8 @@ class ReviewCanvas(QObject):
         self._results = results
         self._begin, self._end = begin, end
         self._flown: Index3 | None = None
+        self.guests: list[Layer] = []
+        """Layers of others that are hidden with the review's."""
         self._text = CanvasText(viewer)
         self._navigator = Navigator(viewer)
         self._hiding = Hiding(Qt.Key.Key_Q, self)
@@ -154,6 +156,11 @@ class ReviewCanvas(QObject):
         if region is not None and place is not None:
             self._navigator.centre(place, region.position, region.box)
 
+    def show_place(self, position: Index3, box: Roi) -> None:
+        """Go to a place that is no region; the person's zoom is kept."""
+        if self.place is not None:
+            self._navigator.fly(self.place, position, box)
+
     def hide_overlays(self) -> None:
         """Show the scan alone."""
         self._hiding.begin(self._overlays())
@@ -240,7 +247,7 @@ class ReviewCanvas(QObject):
 
     def _overlays(self) -> list[Layer]:
         maps = [self._results.heat_map(name) for name in self._results.measures]
-        others = (self._results.labels, self._results.shade, *self.layers.layers)
+        others = (self._results.labels, self._results.shade, *self.layers.layers, *self.guests)
         return [layer for layer in (*maps, *others) if layer is not None]
 
     @property

@@ -72,7 +72,7 @@ class ReviewControl(QObject):
         self._canvas: ReviewCanvas | None = None
         self._actions: tuple[Action, ...] = ACTIONS
         self._preferences = Preferences()
-        self.side = SideViews(viewer, self)
+        self.side = SideViews(viewer, results, window)
         self.side.said.connect(self.said)
 
     @property
@@ -208,6 +208,11 @@ class ReviewControl(QObject):
 
     def compare(self) -> None:
         """Ask for another result and show it beside this one."""
+        folder = str(self.desk.result.path.parent)
+        title = "Compare with a result of the same scan (a folder *.zarr)"
+        name = QFileDialog.getExistingDirectory(self._window, title, folder)
+        if name:
+            self.side.compare(Path(name))
 
     def show_keys(self) -> None:
         """Show all keys in a window of their own."""

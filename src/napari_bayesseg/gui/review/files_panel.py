@@ -8,7 +8,7 @@ from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
 
 __all__ = ["FilesPanel"]
 
-_FILES = (("save_mask", "save_decisions", "begin_from_mask"),)
+_FILES = (("save_mask", "save_decisions", "begin_from_mask"), ("compare",))
 
 
 class FilesPanel(QWidget):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QWidget
 
 from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.gui.docks import dock_of
+from napari_bayesseg.gui.planes.comparison_view import ComparisonView
 from napari_bayesseg.gui.planes.orthogonal import OrthogonalViews
+from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
+from napari_bayesseg.session.comparison import Compared
 from napari_bayesseg.session.desk import ReviewDesk
 
 if TYPE_CHECKING:
@@ -25,23 +31,38 @@ class SideViews(QObject):
     Parameters
     ----------
     viewer : napari.Viewer
+    results : ResultLayers
+        Keeps the heat maps.
+    window : QWidget
+        Its dock stays on the right of all others.
     """
 
     said = Signal(str)
     """One line for the person."""
 
-    def __init__(self, viewer: napari.Viewer, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: napari.Viewer, results: ResultLayers, window: QWidget) -> None:
+        super().__init__(window)
         self._viewer = viewer
+        self._results = results
+        self._window = window
         self._desk: ReviewDesk | None = None
         self._canvas: ReviewCanvas | None = None
         self.orthogonal: OrthogonalViews | None = None
+        self.comparison: ComparisonView | None = None
 
     def set_review(self, desk: ReviewDesk | None, canvas: ReviewCanvas | None) -> None:
         """Follow another review, with the orthogonal views where they were open."""
         was_open = self.orthogonal is not None
         self.close()
+        if self._desk is not None:
+            self._desk.comparison.changed.disconnect(self._on_compared)
+            self._desk.comparison.failed.disconnect(self.said.emit)
+            self._desk.measure_changed.disconnect(self._on_measure)
         self._desk, self._canvas = desk, canvas
+        if desk is not None:
+            desk.comparison.changed.connect(self._on_compared)
+            desk.comparison.failed.connect(self.said.emit)
+            desk.measure_changed.connect(self._on_measure)
         if was_open and desk is not None and desk.result.spec.shape[0] > 1:
             self.toggle_orthogonal()
 
@@ -49,6 +70,8 @@ class SideViews(QObject):
         """Take all docks away; before the canvas of their review is closed."""
         if self.orthogonal is not None:
             self.orthogonal.close()
+        if self.comparison is not None:
+            self.comparison.close()
 
     def toggle_orthogonal(self) -> None:
         """Show the two other planes, or close them.
@@ -82,3 +105,46 @@ class SideViews(QObject):
         views, self.orthogonal = self.orthogonal, None
         if views is not None:
             views.deleteLater()
+
+    def compare(self, path: Path) -> None:
+        """Compare with the result at `path`, in the background; it is shown when that is done."""
+        if self._desk is not None:
+            self.said.emit(f"Comparing with {path.name}\u2026")
+            self._desk.comparison.open(path, self._desk.settings.measure)
+
+    def _on_measure(self, measure: str) -> None:
+        if self.comparison is not None and self._desk is not None:
+            self._desk.comparison.open(self.comparison.compared.second.path, measure)
+
+    def _on_compared(self, compared: Compared | None) -> None:
+        desk, canvas = self._desk, self._canvas
+        shown = self.comparison
+        if compared is None or desk is None or canvas is None:
+            if shown is not None:
+                shown.close()
+            return
+        self.said.emit(f"Compared with {compared.second.path.name}: {compared.lines[0]}")
+        if shown is not None and shown.compared.second.path == compared.second.path:
+            shown.show_compared(compared)
+            return
+        if shown is not None:
+            shown.close()
+        view = ComparisonView(
+            self._viewer,
+            desk.background,
+            self._results,
+            canvas,
+            compared,
+            dock_of(self._window),
+            self,
+        )
+        view.closed.connect(self._on_comparison_closed)
+        view.failed.connect(self.said)
+        self.comparison = view
+
+    def _on_comparison_closed(self) -> None:
+        view, self.comparison = self.comparison, None
+        if view is not None:
+            view.deleteLater()
+        if self._desk is not None:
+            self._desk.comparison.clear()
