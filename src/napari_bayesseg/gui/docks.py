@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from contextlib import suppress
+
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 __all__ = ["dock_of", "put_beside"]
@@ -24,6 +26,14 @@ def put_beside(dock: QDockWidget, other: QDockWidget | None, width: int) -> None
         return
     if window.dockWidgetArea(other) != right:
         return
-    former = other.width()
-    window.splitDockWidget(dock, other, Qt.Orientation.Horizontal)
-    window.resizeDocks([dock, other], [width, former], Qt.Orientation.Horizontal)
+    widths, across = [width, other.width()], Qt.Orientation.Horizontal
+    # A handler of napari's may raise in the midst of it, which Qt's binding reports as this; the
+    # dock then stays where napari put it, below the other one.
+    with suppress(ValueError):
+        window.splitDockWidget(dock, other, across)
+
+    def resize() -> None:
+        window.resizeDocks([dock, other], widths, across)
+
+    # Once the window has laid out both; nothing of it is done where they are gone by then.
+    QTimer.singleShot(0, dock, resize)

@@ -39,7 +39,8 @@ class DifferenceArray(BlockArray):
         if differs.any():
             for result in self._results:
                 differs &= processed_part(result, box)
-        return differs.view(np.uint8)
+        codes: NDArray[np.uint8] = differs.view(np.uint8)
+        return codes
 
 
 def processed_part(result: Result, box: Roi) -> NDArray[np.bool_]:

@@ -7,7 +7,9 @@ from numpy.testing import assert_array_equal
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.review.outlines import Outlines, outline_colours
+from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.review.status import Status
+from napari_bayesseg.session.preferences import PaletteName
 
 SHAPE = (4, 6, 8)
 IDS = 70
@@ -86,7 +88,7 @@ def test_a_decision_costs_nothing_in_a_large_volume() -> None:
 
 
 def test_the_current_region_is_bright_and_the_others_faint(outlines: Outlines) -> None:
-    colours = outline_colours()
+    colours = outline_colours(PALETTES[PaletteName.OKABE_ITO])
     layer = Labels(outlines, colormap=colours, multiscale=False)
     assert layer.colormap.map(0)[3] == 0
     assert layer.colormap.map(8 * 30 + 6)[3] == 1

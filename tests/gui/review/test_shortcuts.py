@@ -54,6 +54,7 @@ def keyboard(*providers: object) -> KeymapHandler:
 def test_keys_are_written_as_napari_writes_them() -> None:
     assert napari_key("Ctrl+Shift+Z") == "Control-Shift-Z"
     assert napari_key("J") == "J"
+    assert napari_key("Shift+PgUp") == "Shift-PageUp"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

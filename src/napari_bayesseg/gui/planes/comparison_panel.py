@@ -54,6 +54,7 @@ class ComparisonPanel(QWidget):
         layout.addWidget(self.text)
         layout.addWidget(self.table)
         self._was_docked = False
+        self.setMinimumWidth(280)
 
     def sizeHint(self) -> QSize:
         """Share the room with the canvas."""

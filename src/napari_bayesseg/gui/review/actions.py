@@ -124,7 +124,7 @@ ACTIONS = (
         "views",
         "Views",
         "orthogonal views",
-        "O",
+        "Shift+O",
         "Show the two other planes through this place beside the canvas, or close them.",
     ),
     Action("show_keys", "Keys", "show all keys", "?", "Show all keys."),

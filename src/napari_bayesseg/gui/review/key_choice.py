@@ -9,6 +9,7 @@ from dataclasses import replace
 from qtpy.QtGui import QKeySequence
 
 from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, Action, get_action
+from napari_bayesseg.gui.review.shortcuts import is_known
 
 __all__ = ["choose_keys", "default_keys", "key_problem", "standard_key", "with_keys"]
 
@@ -29,7 +30,7 @@ def standard_key(text: str) -> str | None:
     sequence = QKeySequence(text.strip(), QKeySequence.SequenceFormat.PortableText)
     key = sequence.toString(QKeySequence.SequenceFormat.PortableText)
     parts = key.removesuffix("+").split("+")
-    if sequence.count() != 1 or not key.isascii() or parts[-1] in _MODIFIERS:
+    if sequence.count() != 1 or not key or not key.isascii() or parts[-1] in _MODIFIERS:
         return None
     return key
 
@@ -42,8 +43,10 @@ def key_problem(action: Action, text: str) -> str | None:
             f"Key of {_name(action)!r}: must be one key, such as J, F5 or Ctrl+Shift+Z; "
             f"got {text!r}"
         )
-    if key == FINISH_EDIT.key or key in _NOT_ALONE:
+    if key in (standard_key(FINISH_EDIT.key), *_NOT_ALONE):
         return f"Key of {_name(action)!r}: {key} is needed elsewhere in the window"
+    if key and key not in default_keys().values() and not is_known(key):
+        return f"Key of {_name(action)!r}: napari can't tell {key} from others"
     if action.hold and "+" in key.removesuffix("+"):
         return f"Key of {_name(action)!r}: is held down, and must be a key without {key[:-2]}"
     return None

@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.key_bindings import coerce_keybinding
+
 from napari_bayesseg.gui.review.actions import Action
 
 if TYPE_CHECKING:
     import napari
     from napari.utils.events import Event
 
-__all__ = ["CanvasKeys", "napari_key"]
+__all__ = ["CanvasKeys", "is_known", "napari_key"]
+
+# Qt's names that napari doesn't know.
+_NAMES = {"PgUp": "PageUp", "PgDown": "PageDown", "Del": "Delete", "Ins": "Insert"}
 
 Handler = Callable[[Any], Any]
 
 
 def napari_key(key: str) -> str:
     """Return a key as napari writes it: ``"Control-Shift-Z"`` for ``"Ctrl+Shift+Z"``."""
-    return key.replace("Ctrl", "Control").replace("+", "-")
+    *modifiers, last = key.split("+") if key != "+" else [key]
+    parts = ["Control" if part == "Ctrl" else part for part in modifiers]
+    return "-".join([*parts, _NAMES.get(last, last)])
+
+
+def is_known(key: str) -> bool:
+    """Whether napari knows a key, so that it can be bound."""
+    # Of one that it doesn't know only the modifiers are left.
+    return str(coerce_keybinding(napari_key(key))).rpartition("+")[2] != ""
 
 
 class CanvasKeys:
