@@ -115,10 +115,9 @@ class ReviewControl(QObject):
     def set_actions(self, actions: tuple[Action, ...]) -> None:
         """Let the actions have other keys."""
         self._actions = actions
-        if self._canvas is not None:
-            self._canvas.set_actions(actions)
-        if self._cheat_sheet is not None:
-            self._cheat_sheet.set_actions(actions)
+        for part in (self._canvas, self._cheat_sheet):
+            if part is not None:
+                part.set_actions(actions)
 
     def set_preferences(self, preferences: Preferences) -> None:
         """Show everything as the person likes it."""
@@ -208,11 +207,7 @@ class ReviewControl(QObject):
 
     def compare(self) -> None:
         """Ask for another result and show it beside this one."""
-        folder = str(self.desk.result.path.parent)
-        title = "Compare with a result of the same scan (a folder *.zarr)"
-        name = QFileDialog.getExistingDirectory(self._window, title, folder)
-        if name:
-            self.side.compare(Path(name))
+        self.side.choose_other()
 
     def show_keys(self) -> None:
         """Show all keys in a window of their own."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.gui.docks import dock_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SideViews"]
 
+_ASK = "Compare with a result of the same scan (a folder *.zarr)"
 _FLAT = "This scan is a single slice: there are no other planes through it."
 
 
@@ -105,6 +106,14 @@ class SideViews(QObject):
         views, self.orthogonal = self.orthogonal, None
         if views is not None:
             views.deleteLater()
+
+    def choose_other(self) -> None:
+        """Ask for another result of the scan, and compare with it."""
+        if self._desk is not None:
+            folder = str(self._desk.result.path.parent)
+            name = QFileDialog.getExistingDirectory(self._window, _ASK, folder)
+            if name:
+                self.compare(Path(name))
 
     def compare(self, path: Path) -> None:
         """Compare with the result at `path`, in the background; it is shown when that is done."""
