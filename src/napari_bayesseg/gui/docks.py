@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -18,19 +16,21 @@ def dock_of(widget: QWidget) -> QDockWidget | None:
     return parent
 
 
-def put_beside(dock: QDockWidget, other: QDockWidget | None, width: int) -> None:
-    """Put a dock between the canvas and another one on the right, where that is there."""
-    window = dock.parentWidget()
-    right = Qt.DockWidgetArea.RightDockWidgetArea
-    if not isinstance(window, QMainWindow) or other is None or other.isFloating():
+def put_beside(widget: QWidget, other: QDockWidget | None, width: int) -> None:
+    """Put the dock of a widget between the canvas and another one on the right, if that is there.
+
+    What napari returns for a dock is a proxy that Qt doesn't take.
+    """
+    dock = dock_of(widget)
+    if dock is None or other is None or other.isFloating():
+        return
+    window, right = dock.parentWidget(), Qt.DockWidgetArea.RightDockWidgetArea
+    if not isinstance(window, QMainWindow):
         return
     if window.dockWidgetArea(other) != right:
         return
     widths, across = [width, other.width()], Qt.Orientation.Horizontal
-    # A handler of napari's may raise in the midst of it, which Qt's binding reports as this; the
-    # dock then stays where napari put it, below the other one.
-    with suppress(ValueError):
-        window.splitDockWidget(dock, other, across)
+    window.splitDockWidget(dock, other, across)
 
     def resize() -> None:
         window.resizeDocks([dock, other], widths, across)

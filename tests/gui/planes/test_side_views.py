@@ -99,6 +99,12 @@ def test_another_result_beside_this_one(
     window.wait(lambda: side.comparison is not None)
     view = side.comparison
     window.wait(lambda: view.link.is_settled and view.panel.view.picture is not None)
+    place = window.tab.control.canvas.place
+    values = [np.asarray(look.levels[0][...]) for look in view._looks(place)]
+    there = np.asarray(view.compared.second.labels[...])
+    assert sum(np.array_equal(shown, there) for shown in values) == 1
+    here = np.asarray(first.labels[...])
+    assert not any(np.array_equal(shown, here) for shown in values)
     assert "108 voxels" in view.panel.text.text()
     assert view.panel.table.rowCount() == 1
     view.panel.table.selectRow(0)

@@ -75,10 +75,10 @@ class ComparisonView(QObject):
         self.link.failed.connect(self.failed)
         self.panel.place_chosen.connect(self._go)
         self._is_open = True
-        dock = viewer.window.add_dock_widget(
+        viewer.window.add_dock_widget(
             self.panel, name=DOCK_NAME, area="right", add_vertical_stretch=False
         )
-        put_beside(dock, beside, _WIDTH)
+        put_beside(self.panel, beside, _WIDTH)
         self.panel.left.connect(self._let_go)
 
     @property
@@ -145,13 +145,14 @@ class ComparisonView(QObject):
     def _other(self, layer: Layer, look: Look | None) -> Look | None:
         compared = self._compared
         maps = {name: self._results.heat_map(name) for name in self._results.measures}
-        name = next((name for name, heat_map in maps.items() if heat_map is layer), None)
+        name = next((name for name, heat_map in maps.items() if heat_map == layer), None)
         if name is not None and isinstance(look, ImageLook):
             is_there = name == compared.heat_name and bool(compared.heat_map)
             return replace(look, levels=compared.heat_map) if is_there else None
-        if layer is self._canvas.layers.reviewed and isinstance(look, LabelsLook):
+        # Compared as equal: the viewer that a plugin gets hands out proxies of its layers.
+        if layer == self._canvas.layers.reviewed and isinstance(look, LabelsLook):
             return replace(look, levels=(self._differences.second_labels,))
-        return None if layer is self._results.labels else look
+        return None if layer == self._results.labels else look
 
     def _caption(self, axes: Axes, index: int) -> str:
         return f"{self._compared.second.path.name} \u00b7 {'zyx'[axes[0]]} {index}"
