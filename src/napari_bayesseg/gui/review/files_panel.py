@@ -17,6 +17,7 @@ _FILES = (
     ("save_summary", "save_journal_head", "check_journal"),
 )
 _CROPS = (("save_crops",),)
+_OTHER = (("compare",),)
 _LARGEST_MARGIN = 256
 
 
@@ -35,7 +36,8 @@ class FilesPanel(QWidget):
         super().__init__()
         files, self.buttons = button_grid(_FILES, begin, end)
         crops, more = button_grid(_CROPS, begin, end)
-        self.buttons |= more
+        other, most = button_grid(_OTHER, begin, end)
+        self.buttons |= more | most
         self.choice = QComboBox()
         self.choice.setToolTip(
             "Places that are cut out: rejected and edited ones, or the accepted, too"
@@ -60,6 +62,7 @@ class FilesPanel(QWidget):
         layout = column(self)
         layout.addWidget(files)
         layout.addLayout(row)
+        layout.addWidget(other)
 
     def set_writing_crops(self, is_writing: bool) -> None:
         """Let the button stop what it began."""
