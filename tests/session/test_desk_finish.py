@@ -30,7 +30,9 @@ def test_milestones_are_told_once_each_in_order(desk: ReviewDesk) -> None:
     assert len(milestones(heard)) == 3
 
 
-def test_the_last_region_that_must_be_seen_is_told_with_what_is_left(desk: ReviewDesk) -> None:
+def test_the_last_region_that_must_be_seen_is_told_with_what_is_left(
+    desk: ReviewDesk, background: ThreadBackground
+) -> None:
     heard = Heard(desk)
     must_see = [r for r in desk.table.regions if r.maximum >= UPPER]
     assert len(must_see) == 4
@@ -55,6 +57,7 @@ def test_the_last_region_that_must_be_seen_is_told_with_what_is_left(desk: Revie
     assert heard["notice"].count(text) == 1
     # What is accepted in bulk was looked at by nobody.
     desk.bulk("accept-below")
+    assert background.drain(60)
     assert desk.finish.progress.resolved == pytest.approx(1)
     assert desk.finish.progress.unseen == pytest.approx(left)
 
