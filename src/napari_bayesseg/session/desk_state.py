@@ -60,6 +60,8 @@ class DeskState:
             marks=self._marks(table),
         )
         self._queue = queue.at_region(_id(self._place(queue, self.review.position)))
+        if preferences.order is Order.PATH:  # which begins where the person is
+            self._queue = self._queue.with_order(Order.PATH)
 
     @property
     def source(self) -> RegionSource:
