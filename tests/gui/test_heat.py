@@ -9,19 +9,22 @@ from napari.layers import Image
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.heat import HeatContrast, heat_colours, sampled_blocks
 from napari_bayesseg.inference.plan import BlockPlan
+from napari_bayesseg.session.preferences import HeatColours
 
 
-def heat_map() -> Image:
-    return Image(np.zeros((2, 3, 4)), contrast_limits=(0.0, 1.0), colormap=heat_colours())
+def heat_map(name: HeatColours = HeatColours.INFERNO) -> Image:
+    colours = heat_colours(name)
+    return Image(np.zeros((2, 3, 4)), contrast_limits=(0.0, 1.0), colormap=colours)
 
 
-def test_the_scan_shines_through_where_nothing_is_uncertain() -> None:
-    colours = heat_map().colormap.map(np.linspace(0, 1, 11))
+@pytest.mark.parametrize("name", list(HeatColours))
+def test_the_scan_shines_through_where_nothing_is_uncertain(name: HeatColours) -> None:
+    colours = heat_map(name).colormap.map(np.linspace(0, 1, 11))
     opacity = colours[:, 3]
     assert opacity[0] == 0.0
     assert np.all(np.diff(opacity) >= 0)
     assert opacity[5:] == pytest.approx(0.9, abs=0.01)
-    brightness = colours[:, :3].sum(axis=1)
+    brightness = colours[:, :3] @ (0.2126, 0.7152, 0.0722)
     assert np.all(np.diff(brightness) > 0)
 
 

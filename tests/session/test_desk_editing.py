@@ -82,7 +82,7 @@ def test_anywhere_means_anywhere(desk: ReviewDesk) -> None:
 def test_filling_is_one_step_and_undone_by_one(desk: ReviewDesk) -> None:
     before, inside, heard = mask_of(desk), region_of(desk), Heard(desk)
     desk.editor.fill()
-    assert heard["notice"] == ["press W to edit this region first"]
+    assert heard["notice"] == ["begin to edit this region first"]
     desk.editing = True
     take(desk, label=2)
     heard.forget()
@@ -248,9 +248,7 @@ def test_an_accepted_region_is_reopened_by_asking_twice(desk: ReviewDesk) -> Non
     heard = Heard(desk)
     desk.editing = True
     assert not desk.editing
-    assert heard["notice"] == [
-        "region 1 is accepted and so protected: press W again to reopen and edit it"
-    ]
+    assert heard["notice"] == ["region 1 is accepted and so protected: edit it again to reopen it"]
     desk.editing = True
     assert desk.editing
     assert desk.statuses[1] is Status.PENDING

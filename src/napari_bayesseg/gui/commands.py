@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import napari
 from napari.utils.notifications import show_info
-from qtpy.QtWidgets import QDockWidget, QWidget
 
+from napari_bayesseg.gui.docks import dock_of
 from napari_bayesseg.gui.main_widget import MainWidget
 from napari_bayesseg.gui.review.actions import PLUGIN
 from napari_bayesseg.gui.review.control import NO_REVIEW
@@ -18,7 +18,7 @@ def find_review_tab(viewer: napari.Viewer) -> ReviewTab:
     """Return the review tab of a viewer; our dock widget is opened where it isn't, and shown."""
     docked = [w for w in viewer.window.dock_widgets.values() if isinstance(w, MainWidget)]
     widget = docked[0] if docked else viewer.window.add_plugin_dock_widget(PLUGIN)[1]
-    dock = _dock_of(widget)
+    dock = dock_of(widget)
     if dock is not None:
         dock.show()
         dock.raise_()
@@ -36,13 +36,6 @@ def run_action(name: str) -> None:
         show_info(NO_REVIEW)
         return
     tab.control.run(name)
-
-
-def _dock_of(widget: QWidget) -> QDockWidget | None:
-    parent = widget.parentWidget()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parentWidget()
-    return parent
 
 
 def accept() -> None:
@@ -153,6 +146,16 @@ def play_draws() -> None:
 def toggle_runner_up() -> None:
     """Run the action of this name."""
     run_action("toggle_runner_up")
+
+
+def views() -> None:
+    """Run the action of this name."""
+    run_action("views")
+
+
+def compare() -> None:
+    """Run the action of this name."""
+    run_action("compare")
 
 
 def show_keys() -> None:

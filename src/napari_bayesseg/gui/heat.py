@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,26 @@ from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.store_layout import COMPUTED
+from napari_bayesseg.session.preferences import HeatColours
 
-__all__ = ["HeatContrast", "full_level", "heat_colours", "sampled_blocks"]
+__all__ = ["HeatContrast", "full_level", "heat_colours", "recolour", "sampled_blocks"]
 
 _PERCENTILE = 99.5
 _OPAQUE_FROM = 0.4  # of the range; below, the scan shines through more and more
 _OPACITY = 0.9
+_STEPS = 256
 _SAMPLED_BLOCKS = 4
 
 
-def heat_colours() -> dict[str, Any]:
-    """Return napari's inferno, transparent at its lower end: readable on dark and bright scans."""
-    colours = np.array(ensure_colormap("inferno").colors, dtype=np.float32)
-    position = np.linspace(0.0, 1.0, len(colours))
+def heat_colours(name: HeatColours = HeatColours.INFERNO) -> dict[str, Any]:
+    """Return a colour map, transparent at its lower end: readable on dark and bright scans."""
+    colours = np.array(ensure_colormap(name.value).colors, dtype=np.float32)
+    position = np.linspace(0.0, 1.0, _STEPS)
+    # Some of napari's have but two colours, and opacity is no straight line.
+    steps = np.linspace(0.0, 1.0, len(colours))
+    colours = np.stack([np.interp(position, steps, part) for part in colours.T], axis=1)
     colours[:, 3] = _OPACITY * np.clip(position / _OPAQUE_FROM, 0.0, 1.0)
-    return {"colors": colours, "name": "uncertainty"}
+    return {"colors": colours.astype(np.float32), "name": f"uncertainty ({name})"}
 
 
 class HeatContrast:
@@ -59,6 +65,20 @@ class HeatContrast:
         self._seen = float(np.clip(max(self._seen, usual), low + 0.02 * (high - low), high))
         self._layer.contrast_limits = (self._own[0], self._seen)
         self._own = tuple(self._layer.contrast_limits)
+
+    def follow(self, boxes: Iterable[Roi]) -> None:
+        """Take over every second value of some boxes of the map, along each axis."""
+        data = full_level(self._layer)
+        for box in boxes:
+            self.include(np.asarray(data[box.slices])[::2, ::2, ::2])
+
+
+def recolour(layers: Iterable[Image], name: HeatColours) -> None:
+    """Draw heat maps in other colours."""
+    colours = heat_colours(name)
+    for layer in layers:
+        if layer.colormap.name != colours["name"]:
+            layer.colormap = colours
 
 
 def full_level(layer: Image) -> LazyArray:

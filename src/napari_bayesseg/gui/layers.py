@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_bayesseg.gui.heat import heat_colours
 from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, get_measure, split_excess
+from napari_bayesseg.session.preferences import HeatColours
 
 if TYPE_CHECKING:
     from napari.types import FullLayerData, LayerData
@@ -120,6 +121,7 @@ def measure_layer(
     *,
     visible: bool,
     values: LazyArray | Sequence[LazyArray] | None = None,
+    colours: HeatColours = HeatColours.INFERNO,
 ) -> FullLayerData:
     """Return a measure as layer data, its contrast spanning all possible values.
 
@@ -131,6 +133,7 @@ def measure_layer(
     visible : bool
     values : (Z, Y, X) float32, or a list of such, optional
         Default: those stored. A list holds the full level and, if there are any, coarser ones.
+    colours : HeatColours
     """
     if isinstance(values, Sequence):
         values = list(values) if len(values) > 1 else values[0]
@@ -140,7 +143,7 @@ def measure_layer(
         "name": measure_title(measure_name),
         "visible": visible,
         "blending": "translucent",
-        "colormap": heat_colours(),
+        "colormap": heat_colours(colours),
         # Said, because napari would read the whole array to find them.
         "contrast_limits": (low, high),
         "multiscale": isinstance(values, list),
@@ -174,15 +177,20 @@ def shade_layer(result: Result, unprocessed: LazyArray) -> FullLayerData:
     return unprocessed, meta, "image"
 
 
-def result_layers(result: Result, scan: Volume | None) -> list[LayerData]:
+def result_layers(
+    result: Result, scan: Volume | None, colours: HeatColours = HeatColours.INFERNO
+) -> list[LayerData]:
     """Return a result as layer data, from below: its scan, its labels, its measures.
 
-    Mutual information is shown (else the first measure), the other measures are hidden.
+    Mutual information is shown (else the first measure), the other measures are hidden. The
+    measures are in `colours`.
     """
     below = [] if scan is None else [volume_layer(scan)]
     shown = first_measure(result)
     measures = [
-        measure_layer(result, name, visible=name == shown, values=result.levels(name))
+        measure_layer(
+            result, name, visible=name == shown, values=result.levels(name), colours=colours
+        )
         for name in result.measures
     ]
     return [*below, prediction_layer(result), *measures]

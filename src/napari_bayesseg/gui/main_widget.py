@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import ReferenceType, ref
 
 from napari.layers import Layer
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
@@ -17,7 +18,9 @@ from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.layers import volume_layer
 from napari_bayesseg.gui.predict.scan_source import layer_of
 from napari_bayesseg.gui.predict.tab import PredictTab
+from napari_bayesseg.gui.preferences import PagePreferences
 from napari_bayesseg.gui.result_layers import ResultLayers
+from napari_bayesseg.gui.review.key_choice import with_keys
 from napari_bayesseg.gui.review.tab import ReviewTab
 from napari_bayesseg.gui.threads import QtBackground
 from napari_bayesseg.inference.result import Result
@@ -25,6 +28,7 @@ from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.job import JobSlot, explain
 from napari_bayesseg.session.prediction import Outcome
+from napari_bayesseg.session.preferences import Preferences
 from napari_bayesseg.session.session import Session
 
 if TYPE_CHECKING:
@@ -63,6 +67,9 @@ class MainWidget(QWidget):
         self.layers = ResultLayers(napari_viewer, self)
         self.predict_tab = PredictTab(napari_viewer, self.session, self._background)
         self.review_tab = ReviewTab(napari_viewer, self.session, self.layers)
+        self.preferences = PagePreferences(self)
+        self._take_preferences(self.preferences.preferences)
+        self.review_tab.set_actions(with_keys(self.preferences.keys))
         self.tabs = QTabWidget()
         self.tabs.setStyleSheet(_TABS)
         self.tabs.addTab(_scrolled(self.predict_tab), "Predict")
@@ -96,6 +103,7 @@ class MainWidget(QWidget):
         self.review_tab.set_desk(None)
         self.predict_tab.stop()
         self.layers.stop()
+        self.preferences.close()
         _let_go(self._background, self._releases())
         self.setEnabled(False)
 
@@ -140,6 +148,13 @@ class MainWidget(QWidget):
         session.result_changed.connect(self._on_result)
         session.desk_changed.connect(self._on_desk)
         self.layers.removed.connect(self.predict_tab.tell_deleted)
+        self.preferences.changed.connect(self._take_preferences)
+        self.preferences.keys_changed.connect(
+            lambda keys: self.review_tab.set_actions(with_keys(keys))
+        )
+        self.preferences.said.connect(self._tell_preference)
+        for line in self.preferences.problems:
+            self._tell_preference(line)
         self._background.closing.connect(self.close_session)
         # Should the window be deleted without a word, nothing must outlive it.
         self.destroyed.connect(partial(_let_go, self._background, self._releases()))
@@ -152,6 +167,17 @@ class MainWidget(QWidget):
             self._reading.close,
             self.session.close,  # and with it the background
         )
+
+    def _take_preferences(self, preferences: Preferences) -> None:
+        self.session.set_preferences(preferences)
+        self.layers.set_colours(preferences.heat_colours)
+        self.review_tab.set_preferences(preferences)
+
+    def _tell_preference(self, line: str) -> None:
+        """Say in both tabs, and in napari, what of the preferences can't be used."""
+        self.predict_tab.message.show_message("note", line)
+        self.review_tab.messages.note(line)
+        show_warning(line)
 
     def _on_opened(self, result: Result) -> None:
         if self.session.result is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_bayesseg.core.errors import BayesSegError, BayesSegWarning
 from napari_bayesseg.gui.layers import result_layers, volume_layer
+from napari_bayesseg.gui.preferences import stored_preferences
 from napari_bayesseg.io.readers import all_readers, read_volume
 from napari_bayesseg.io.result_store import is_result_store
 
@@ -51,7 +52,7 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     from napari_bayesseg.inference.result import load_result
 
     result = load_result(place)
-    return result_layers(result, _scan_of(result))
+    return result_layers(result, _scan_of(result), stored_preferences().heat_colours)
 
 
 def _scan_of(result: Result) -> Volume | None:

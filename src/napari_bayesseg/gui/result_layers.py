@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.gui.gradually import Gradually
-from napari_bayesseg.gui.heat import HeatContrast, full_level, sampled_blocks
+from napari_bayesseg.gui.heat import HeatContrast, recolour, sampled_blocks
 from napari_bayesseg.gui.layers import first_measure, measure_layer, prediction_layer
 from napari_bayesseg.gui.shade import Shade
+from napari_bayesseg.gui.throttle import Throttle
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.chunk_cache import ChunkCache
 from napari_bayesseg.io.result_arrays import ResultArray
+from napari_bayesseg.session.preferences import HeatColours
 
 if TYPE_CHECKING:
     import napari
@@ -48,16 +49,15 @@ class ResultLayers(QObject):
         self._heat_maps: dict[str, Image] = {}
         self._contrasts: dict[str, HeatContrast] = {}
         self._written: Roi | None = None
+        self._colours = HeatColours.INFERNO
         self._labels: Labels | None = None
         self._shade = Shade(viewer)
         self._caches: list[ChunkCache] = []
         self._is_clearing = False
         # A layer takes napari a tenth of a second; what isn't seen yet can wait for the blocks.
         self._steps = Gradually(_HIDDEN_MS, self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._refreshed = 0.0
-        self._timer.timeout.connect(self._refresh_now)
+        self._redrawing = Throttle(_REFRESH_MS, self)
+        self._redrawing.fired.connect(self._refresh_now)
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
@@ -149,6 +149,11 @@ class ResultLayers(QObject):
         layer.data = [values] if layer.multiscale else values
         return layer
 
+    def set_colours(self, colours: HeatColours) -> None:
+        """Draw all heat maps, those that are still to come too, in other colours."""
+        self._colours = colours
+        recolour(self._heat_maps.values(), colours)
+
     def show_measure(self, name: str) -> None:
         """Make one heat map visible and hide the others."""
         for other, layer in self._heat_maps.items():
@@ -166,9 +171,8 @@ class ResultLayers(QObject):
         self._steps.go()
         for cache in self._caches:
             cache.forget(roi)
-        if self._result is not None and not self._timer.isActive():
-            rested = 1e3 * (perf_counter() - self._refreshed)
-            self._timer.start(max(0, round(_REFRESH_MS - rested)))
+        if self._result is not None:
+            self._redrawing.ask()
 
     def clear(self) -> None:
         """Take all of these layers out of the viewer."""
@@ -185,13 +189,12 @@ class ResultLayers(QObject):
             self._shade.clear()
         finally:
             self._is_clearing = False
-        self._heat_maps, self._contrasts = {}, {}
+        self._heat_maps, self._contrasts, self._caches = {}, {}, []
         self._labels = self._result = None
-        self._caches = []
 
     def stop(self) -> None:
         """Draw and add nothing more; the layers stay as they are."""
-        self._timer.stop()
+        self._redrawing.stop()
         self._steps.stop()
 
     def disconnect_viewer(self) -> None:
@@ -237,7 +240,8 @@ class ResultLayers(QObject):
         index: int | None = None,
     ) -> Image:
         data = self._cached(result.levels(name)) if values is None else values
-        layer = self._add(measure_layer(result, name, visible=visible, values=data), index)
+        made = measure_layer(result, name, visible=visible, values=data, colours=self._colours)
+        layer = self._add(made, index)
         added = {name: layer}
         # In the order of the layers, from below.
         self._heat_maps = self._heat_maps | added if index is None else added | self._heat_maps
@@ -272,7 +276,6 @@ class ResultLayers(QObject):
     def _refresh_now(self) -> None:
         if self._result is None:
             return
-        self._refreshed = perf_counter()
         self._shade.update()
         for name, layer in self._heat_maps.items():
             if layer.visible:
@@ -284,11 +287,8 @@ class ResultLayers(QObject):
     def _stretch(self, name: str, box: Roi | None = None) -> None:
         """Fit a map's contrast to a box that was written, else to a few of them."""
         result, contrast = self._result, self._contrasts.get(name)
-        if result is None or contrast is None:
-            return
-        data = full_level(self._heat_maps[name])
-        for written in [box] if box is not None else sampled_blocks(result):
-            contrast.include(np.asarray(data[written.slices])[::2, ::2, ::2])
+        if result is not None and contrast is not None:
+            contrast.follow([box] if box is not None else sampled_blocks(result))
 
     def _on_removed(self, event: Event) -> None:
         layer = event.value

@@ -13,6 +13,7 @@ from napari_bayesseg.review.region_settings import RegionSettings
 
 __all__ = [
     "CONFIDENCE",
+    "DEFAULT_PLACES",
     "Audit",
     "AuditOutcome",
     "AuditPlace",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95
+DEFAULT_PLACES = 50
 
 
 @dataclass(frozen=True)

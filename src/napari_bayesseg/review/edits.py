@@ -64,7 +64,7 @@ class EditPlace:
     Attributes
     ----------
     box : Roi
-        The region's box and 8 voxels around it, inside the scan.
+        The region's box and some voxels around it, inside the scan.
     inside : (Z, Y, X) bool
         Of the box: the region.
     may_change : (Z, Y, X) bool
@@ -79,9 +79,9 @@ class EditPlace:
     spacing: Spacing
 
 
-def surroundings(region: Region, shape: Index3) -> Roi:
-    """Return a region's box and 8 voxels around it, inside a scan of this shape."""
-    return region.box.grown((EDIT_MARGIN,) * 3).intersection(Roi.whole(shape))
+def surroundings(region: Region, shape: Index3, margin: int = EDIT_MARGIN) -> Roi:
+    """Return a region's box and some voxels around it, inside a scan of this shape."""
+    return region.box.grown((margin,) * 3).intersection(Roi.whole(shape))
 
 
 def edit_place(
@@ -90,6 +90,7 @@ def edit_place(
     protected: NDArray[np.bool_],
     reach: BrushReach,
     spacing: Spacing,
+    margin: int = EDIT_MARGIN,
 ) -> EditPlace:
     """Return where a region is edited.
 
@@ -104,9 +105,11 @@ def edit_place(
         ``REGION``: what is at most 2 smallest spacings away from it, in physical distance. Else
         the whole box.
     spacing : (z, y, x)
+    margin : int
+        Voxels around the region's box; of the :func:`surroundings`.
     """
     z, y, x = region_labels.shape
-    box = surroundings(region, (z, y, x))
+    box = surroundings(region, (z, y, x), margin)
     inside = np.asarray(region_labels[box.slices] == region.id)
     if reach is BrushReach.REGION:
         may_change = voxels_near(inside, NEAR * min(spacing), spacing)

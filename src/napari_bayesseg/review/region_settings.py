@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
     from napari_bayesseg.review.region_source import RegionSource
 
-__all__ = ["RegionSettings", "default_extent", "default_measure", "default_settings"]
+__all__ = [
+    "DEFAULT_MIN_VOXELS",
+    "RegionSettings",
+    "default_extent",
+    "default_measure",
+    "default_settings",
+]
 
 _PREFERRED = ("standard_deviation", "mutual_information", "expected_error")
 _PERCENTILES = (95.0, 99.8)
-_MIN_VOXELS = 27
 _LEAST_EXTENT_VOXELS = 8
+DEFAULT_MIN_VOXELS = 27
 
 
 @dataclass(frozen=True)
@@ -152,11 +158,11 @@ def default_extent(shape: Index3, spacing: tuple[float, float, float]) -> float:
     return max(min(DEFAULT_EXTENT_VOXELS * step, third), _LEAST_EXTENT_VOXELS * step)
 
 
-def default_settings(source: RegionSource) -> RegionSettings:
+def default_settings(source: RegionSource, min_voxels: int = DEFAULT_MIN_VOXELS) -> RegionSettings:
     """Return settings that suit the values of a source.
 
     The thresholds are the 95th and the 99.8th percentile of the processed voxels; regions of less
-    than 27 voxels are left out.
+    than `min_voxels` are left out.
     """
     lower, upper = (source.percentile(percent) for percent in _PERCENTILES)
-    return RegionSettings(source.measure, lower, upper, _MIN_VOXELS * source.geometry.voxel_volume)
+    return RegionSettings(source.measure, lower, upper, min_voxels * source.geometry.voxel_volume)

@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.comparison import Comparison
 from napari_bayesseg.session.desk_audit import AuditDesk
 from napari_bayesseg.session.desk_crops import DeskCrops
 from napari_bayesseg.session.desk_decisions import BulkKind
@@ -25,6 +26,7 @@ from napari_bayesseg.session.desk_journal import DeskJournal
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
 from napari_bayesseg.session.job import JobSlot, explain
+from napari_bayesseg.session.preferences import Preferences
 from napari_bayesseg.session.voxel_reader import VoxelReader
 
 __all__ = ["BulkKind", "BulkPreview", "LiveLine", "ReviewDesk"]
@@ -51,12 +53,15 @@ class ReviewDesk(EditDesk):
     ``audit`` looks at random places among what nobody looked at, ``finish`` says when to stop.
     """
 
-    def __init__(self, opened: Opened, background: Background) -> None:
-        super().__init__(opened)
+    def __init__(
+        self, opened: Opened, background: Background, preferences: Preferences | None = None
+    ) -> None:
+        super().__init__(opened, preferences or Preferences())
         self._background = background
         self._deciding = JobSlot(background, "decision", self._busy_may_have_changed)
         self.editor = RegionEditor(self, background)
         self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
+        self.comparison = Comparison(self.result, background)
         self._files: list[JobSlot] = []
         self.crops = DeskCrops(self, background, self._busy_may_have_changed)
         self._wanted_measure: str | None = None
@@ -69,6 +74,11 @@ class ReviewDesk(EditDesk):
         self.voxels = VoxelReader(self.result, background)
         self.audit = AuditDesk(self, background, self._busy_may_have_changed)
         self.finish = FinishLine(self)
+
+    @property
+    def background(self) -> Background:
+        """Where its work runs; for what is shown beside it too."""
+        return self._background
 
     @property
     def is_busy(self) -> bool:
@@ -87,7 +97,14 @@ class ReviewDesk(EditDesk):
         self.draws.close()
         self.voxels.close()
         self.audit.close()
+        self.comparison.close()
         self.review.close()
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Take over what may change while a review is open: the brush's margin, and going on."""
+        former, self.preferences = self.preferences, preferences
+        if preferences.edit_margin != former.edit_margin:
+            self.editor.take_margin()
 
     # Thresholds and measure
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_bayesseg.core.errors import BayesSegError
-from napari_bayesseg.review.audit import Audit, AuditOutcome, AuditPlace, AuditRecord
+from napari_bayesseg.review.audit import (
+    DEFAULT_PLACES,
+    Audit,
+    AuditOutcome,
+    AuditPlace,
+    AuditRecord,
+)
 from napari_bayesseg.review.audit_rows import (
     answer_content,
     audit_content,
@@ -27,9 +33,8 @@ from napari_bayesseg.session.job import Job, JobSlot, explain
 if TYPE_CHECKING:
     from napari_bayesseg.session.desk import ReviewDesk
 
-__all__ = ["DEFAULT_PLACES", "AuditDesk"]
+__all__ = ["AuditDesk"]
 
-DEFAULT_PLACES = 50
 _SEED_BITS = 53  # what JSON readers of all kinds hold exactly
 _KEEPS_PLACES = (
     "the audit goes on with the places drawn for the former thresholds; the new ones count from "

@@ -133,7 +133,8 @@ class DecisionDesk(DeskState):
         if not self._may_step():
             return
         queue = self.queue.with_changes({region.id: status})
-        current = (queue.next() if status is not Status.PENDING else None) or region
+        goes_on = self.preferences.goes_on and status is not Status.PENDING
+        current = (queue.next() if goes_on else None) or region
         try:
             operation = self.review.decide(
                 (region,),

@@ -34,7 +34,7 @@ __all__ = ["LEVEL_STEP", "EditOptions", "RegionEditor"]
 
 LEVEL_STEP = 0.05
 """Between the levels of a contour, which go from one step to one less a step."""
-_NOT_EDITING = "press W to edit this region first"
+_NOT_EDITING = "begin to edit this region first"
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,13 @@ class RegionEditor:
             self._find_place()
         elif (options.label, options.level) != (before.label, before.level):
             self._find_contour_again()
+
+    def take_margin(self) -> None:
+        """Let the brush go as far around the region's box as the person prefers now."""
+        if self.place is not None:
+            self._probability = None
+            self.drop_contour()
+            self._find_place()
 
     def next_reach(self) -> None:
         """Let the brush go further, or after `anywhere` stay in the region again."""
@@ -250,11 +257,13 @@ class RegionEditor:
 
     def _place_of(self, region: Region) -> EditPlace:
         review, result = self._desk.review, self._desk.result
-        box = surroundings(region, result.spec.shape)
+        margin = self._desk.preferences.edit_margin
+        box = surroundings(region, result.spec.shape, margin)
         return edit_place(
             region,
             self._desk.table.region_labels,
             review.protected(box),
             self.options.reach,
             result.geometry.spacing,
+            margin,
         )

@@ -125,7 +125,7 @@ class EditDesk(DecisionDesk):
             return self.queue.status(region.id) is not Status.ACCEPTED
         self._reopening = region
         self.notice.emit(
-            f"region {region.id} is accepted and so protected: press W again to reopen and edit it"
+            f"region {region.id} is accepted and so protected: edit it again to reopen it"
         )
         return False
 

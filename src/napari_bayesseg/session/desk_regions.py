@@ -10,6 +10,7 @@ from napari_bayesseg.numerics.uncertainty import split_excess
 from napari_bayesseg.review.audit_rows import read_audits
 from napari_bayesseg.review.region_names import RegionNames
 from napari_bayesseg.review.region_settings import (
+    DEFAULT_MIN_VOXELS,
     RegionSettings,
     default_measure,
     default_settings,
@@ -17,6 +18,7 @@ from napari_bayesseg.review.region_settings import (
 from napari_bayesseg.review.region_source import RegionSource
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.review import Review
+from napari_bayesseg.session.preferences import Preferences
 
 __all__ = ["Found", "Opened", "find", "find_by_measure", "open_review"]
 
@@ -70,6 +72,7 @@ def find_by_measure(
     names: RegionNames | None = None,
     *,
     sizes_of: RegionSettings | None = None,
+    min_voxels: int = DEFAULT_MIN_VOXELS,
 ) -> Found:
     """Read the maps of a measure and find its regions.
 
@@ -84,10 +87,12 @@ def find_by_measure(
     names : RegionNames, optional
         Gives the ids.
     sizes_of : RegionSettings, optional
+    min_voxels : int
+        Of the smallest region, where neither of the two says.
     """
     source = RegionSource.read(result, measure, sharing=sharing)
     if settings is None:
-        settings = default_settings(source)
+        settings = default_settings(source, min_voxels)
         if sizes_of is not None:
             settings = replace(
                 settings,
@@ -98,8 +103,10 @@ def find_by_measure(
     return find(source, settings, names)
 
 
-def open_review(result: Result, start: Volume | None) -> Opened:
-    """Open the review of a result where it was left, or begin it.
+def open_review(
+    result: Result, start: Volume | None, preferences: Preferences | None = None
+) -> Opened:
+    """Open the review of a result where it was left, or begin it as the person prefers.
 
     Raises
     ------
@@ -113,7 +120,8 @@ def open_review(result: Result, start: Volume | None) -> Opened:
         if settings is not None and split_excess(settings.measure)[0] not in result.measures:
             settings = None  # a review that goes on with the result of another run
         measure = default_measure(result) if settings is None else settings.measure
-        found = find_by_measure(result, measure, settings, None, review.names)
+        least = (preferences or Preferences()).min_volume_voxels
+        found = find_by_measure(result, measure, settings, None, review.names, min_voxels=least)
         return Opened(result, review, found)
     except BaseException:
         review.close()

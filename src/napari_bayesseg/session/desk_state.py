@@ -20,6 +20,7 @@ from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.session.desk_notes import DeskNotes
 from napari_bayesseg.session.desk_regions import Found, Opened
+from napari_bayesseg.session.preferences import Preferences
 
 __all__ = ["DeskState"]
 
@@ -41,10 +42,11 @@ class DeskState:
     notice = Signal(str)
     protection_hit = Signal(int)
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, preferences: Preferences) -> None:
         self.result: Result = opened.result
         self.review: Review = opened.review
-        self.replacement = Replacement.RUNNER_UP
+        self.preferences = preferences
+        self.replacement = _possible(preferences.replacement, opened.review)
         self._found = opened.found
         self._editing = False
         self.notes = DeskNotes(self)
@@ -53,10 +55,13 @@ class DeskState:
         queue = RegionQueue(
             table,
             self.review.statuses(table),
+            preferences.order,
             spacing=self.result.geometry.spacing,
             marks=self._marks(table),
         )
         self._queue = queue.at_region(_id(self._place(queue, self.review.position)))
+        if preferences.order is Order.PATH:  # which begins where the person is
+            self._queue = self._queue.with_order(Order.PATH)
 
     @property
     def source(self) -> RegionSource:
@@ -231,3 +236,9 @@ class DeskState:
 
 def _id(region: Region | None) -> int | None:
     return None if region is None else region.id
+
+
+def _possible(replacement: Replacement, review: Review) -> Replacement:
+    """Return what takes the place of rejected labels: the previous mask only where there is one."""
+    is_there = replacement is not Replacement.PREVIOUS or review.has_start
+    return replacement if is_there else Replacement.RUNNER_UP

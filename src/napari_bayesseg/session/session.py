@@ -18,6 +18,7 @@ from napari_bayesseg.session.desk_regions import Opened, open_review
 from napari_bayesseg.session.job import Job, JobSlot, explain
 from napari_bayesseg.session.prediction import Prediction
 from napari_bayesseg.session.prediction_worker import lower_priority
+from napari_bayesseg.session.preferences import Preferences
 
 __all__ = ["Session"]
 
@@ -50,6 +51,7 @@ class Session:
         self.prediction.opened.connect(self._predicted)
         self._background = background
         self._opening = JobSlot(background, "open result", self._busy_may_have_changed)
+        self._preferences = Preferences()
         self._desk: ReviewDesk | None = None
         self._was_busy = False
         self._is_closed = False
@@ -69,6 +71,12 @@ class Session:
         """Whether a result is being opened or imported."""
         return self._opening.is_running
 
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Open and go on with reviews as the person prefers."""
+        self._preferences = preferences
+        if self._desk is not None:
+            self._desk.set_preferences(preferences)
+
     def open_result(
         self, result: str | Path | Result, scan: Volume | None = None, start: Volume | None = None
     ) -> None:
@@ -84,9 +92,11 @@ class Session:
         """
         self.close_result()
 
+        preferences = self._preferences
+
         def work(_: Job) -> Opened:
             opened = result if isinstance(result, Result) else _opened(Path(result), scan)
-            return open_review(opened, start)
+            return open_review(opened, start, preferences)
 
         self._opening.start(
             work,
@@ -157,7 +167,7 @@ class Session:
         self.failed.emit(explain(error))
 
     def _show(self, opened: Opened) -> None:
-        self._desk = desk = ReviewDesk(opened, self._background)
+        self._desk = desk = ReviewDesk(opened, self._background, self._preferences)
         self.result_changed.emit(opened.result)
         self.desk_changed.emit(desk)
         if opened.review.notice:

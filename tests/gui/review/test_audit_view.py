@@ -110,9 +110,11 @@ def test_it_goes_on_when_the_window_opens_the_review_again(window: ReviewWindow)
 
 def test_words() -> None:
     place = AuditPlace(6, (0, 0, 0), 1)
-    assert audit_text(place, 50, ("pore", "solid"), None) == (
+    keys = ("J", "K")
+    assert audit_text(place, 50, ("pore", "solid"), None, keys) == (
         "Audit \u00b7 place 7 of 50 \u00b7 J agree \u00b7 K disagree\n"
         "Is the label 'solid' right at the frame's centre?"
     )
-    assert "(agreed)" in audit_text(place, 50, ("pore",), True)
-    assert "'1'" in audit_text(place, 50, ("pore",), False)
+    assert "(agreed)" in audit_text(place, 50, ("pore",), True, keys)
+    assert "'1'" in audit_text(place, 50, ("pore",), False, keys)
+    assert "\u00b7 Y agree \u00b7 disagree\n" in audit_text(place, 50, ("pore",), None, ("Y", ""))

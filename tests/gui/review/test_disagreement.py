@@ -62,16 +62,16 @@ def has_layer(window: ReviewWindow, ending: str) -> bool:
 def test_keys_leaf_through_draws_that_lie_where_they_belong(window: ReviewWindow) -> None:
     active = window.viewer.layers.selection.active
     first = window.desk.current
-    window.press(Key.Key_D)
+    window.press(Key.Key_N, SHIFT)
     wait_for_draws(window)
     assert window.text.endswith(f"draw 1 of {DRAWS} \u00b7 {line_volume(window, 1)}")
-    window.press(Key.Key_D)
+    window.press(Key.Key_N, SHIFT)
     layer = window.layer("draw")
     draws = window.desk.draws.draws
     assert layer.visible
     assert window.viewer.layers.selection.active is active
     check_layer(layer, draws.box.start, draws.draws[1].labels, draws.predicted)
-    window.press(Key.Key_D, SHIFT)
+    window.press(Key.Key_H, SHIFT)
     check_layer(layer, draws.box.start, draws.draws[0].labels, draws.predicted)
     window.press(Key.Key_Q)  # pressed and let go
     assert layer.visible
@@ -79,19 +79,19 @@ def test_keys_leaf_through_draws_that_lie_where_they_belong(window: ReviewWindow
     assert window.desk.current is not first
     assert not layer.visible
     assert "draw" not in window.text
-    window.press(Key.Key_D)
+    window.press(Key.Key_N, SHIFT)
     wait_for_draws(window)
     draws = window.desk.draws.draws
     assert layer.visible
     check_layer(layer, draws.box.start, draws.draws[0].labels, draws.predicted)
     window.viewer.layers.remove(layer)
-    window.press(Key.Key_D)
+    window.press(Key.Key_N, SHIFT)
     assert window.layer("draw").visible
     check_runner_up(window)
 
 
 def check_runner_up(window: ReviewWindow) -> None:
-    window.press(Key.Key_R)
+    window.press(Key.Key_R, SHIFT)
     layer, draws = window.layer("runner-up"), window.desk.draws.draws
     codes = np.unique(draws.runner_up[draws.inside]) + 1 + 3
     assert set(np.unique(layer.data)) == {0, *codes.tolist()}
@@ -99,7 +99,7 @@ def check_runner_up(window: ReviewWindow) -> None:
     window.press(Key.Key_N)
     window.wait(lambda: layer.visible and window.desk.draws.draws is not None)
     assert layer.data.shape == shape_of_fine(window, (1, 4, 4))
-    window.press(Key.Key_R)
+    window.press(Key.Key_R, SHIFT)
     assert not layer.visible
 
 
@@ -183,14 +183,14 @@ def test_a_result_whose_model_is_gone_says_so_and_the_rest_works(
 ) -> None:
     window = window_without_model
     desk, tab = window.desk.draws, window.tab
-    window.press(Key.Key_D)
+    window.press(Key.Key_N, SHIFT)
     window.wait(lambda: bool(desk.message))
     assert "nowhere" in desk.message
     assert "nowhere" in tab.messages.message.toolTip()
     tab.tasks.show_page(tab.draws)
     window.settle()
     assert "nowhere" in tab.draws.text.text()
-    window.press(Key.Key_R)
+    window.press(Key.Key_R, SHIFT)
     window.wait(lambda: has_layer(window, "runner-up"))
     assert window.layer("runner-up").visible
     # Along the slider no voxel is divided, or there would be four slices for one.

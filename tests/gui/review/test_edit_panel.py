@@ -158,7 +158,7 @@ def test_an_accepted_neighbour_is_protected_and_says_so(window: ReviewWindow) ->
     window.tab.regions.chosen.emit(1)
     window.press(Key.Key_W)
     assert not window.desk.editing
-    assert "press W again" in window.tab.messages.message.text()
+    assert "edit it again" in window.tab.messages.message.text()
     window.press(Key.Key_N)
     window.desk.go_to(2)
     window.desk.editor.next_reach()

@@ -7,6 +7,8 @@ import pytest
 
 from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.gui.review.fine_outlines import FineOutlines, fine_colours, fine_geometry
+from napari_bayesseg.gui.review.status_style import PALETTES
+from napari_bayesseg.session.preferences import PaletteName
 
 SHAPE, CLASSES = (3, 5, 6), 3
 
@@ -62,7 +64,7 @@ def test_classes_have_lines_of_their_own_inside_a_region() -> None:
 
 
 def test_every_code_has_a_colour() -> None:
-    colours = fine_colours(CLASSES).color_dict
+    colours = fine_colours(CLASSES, PALETTES[PaletteName.OKABE_ITO]).color_dict
     assert {*range(2 * CLASSES + 2), None} == set(colours)
     assert all(colours[code][3] > 0 for code in range(1, 2 * CLASSES + 2))
     assert colours[0][3] == 0

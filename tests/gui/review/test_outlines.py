@@ -8,10 +8,12 @@ from scipy import ndimage
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.review.outlines import Outlines, outline_colours
+from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.numerics.region_groups import RegionGroups
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.sparse_voxels import SparseVoxels
 from napari_bayesseg.review.status import Status
+from napari_bayesseg.session.preferences import PaletteName
 
 SHAPE = (4, 6, 8)
 IDS = 70
@@ -121,7 +123,7 @@ def test_a_decision_costs_nothing_in_a_large_volume() -> None:
 
 
 def test_the_current_region_is_bright_and_the_others_faint(outlines: Outlines) -> None:
-    colours = outline_colours()
+    colours = outline_colours(PALETTES[PaletteName.OKABE_ITO])
     layer = Labels(outlines, colormap=colours, multiscale=False)
     assert layer.colormap.map(0)[3] == 0
     assert layer.colormap.map(8 * 30 + 6)[3] == layer.colormap.map(248)[3] == 1

@@ -16,7 +16,7 @@ from napari_bayesseg.gui.review.filter_button import FilterButton
 from napari_bayesseg.review.queue import Order
 from napari_bayesseg.review.region_filter import Mark, RegionFilter
 from napari_bayesseg.review.status import Status
-from tests.gui.review_window import ReviewWindow, open_review_window
+from tests.gui.review_window import SHIFT, ReviewWindow, open_review_window
 
 pytestmark = pytest.mark.viewer
 
@@ -36,7 +36,7 @@ def test_a_note_is_typed_after_its_key_and_the_keys_work_again(window: ReviewWin
     window.settle()
     line = window.tab.decisions.note.edit
     window.tab.tasks.show_page(window.tab.files)
-    window.press(Key.Key_T)
+    window.press(Key.Key_T, SHIFT)
     assert QApplication.focusWidget() is line
     QTest.keyClicks(line, "junk, not pore")  # no letter of it decides anything
     window.settle()
@@ -51,12 +51,12 @@ def test_a_note_is_typed_after_its_key_and_the_keys_work_again(window: ReviewWin
     window.press(Key.Key_K)
     assert window.desk.review.history.applied[-1].note == "junk, not pore"
     assert line.text() == ""
-    window.press(Key.Key_T)
+    window.press(Key.Key_T, SHIFT)
     QTest.keyClicks(line, "never mind")
     QTest.keyClick(line, Key.Key_Escape)
     assert window.desk.notes.texts == {1: "junk, not pore"}
     assert line.text() == ""
-    window.press(Key.Key_T)
+    window.press(Key.Key_T, SHIFT)
     QTest.keyClicks(line, "typed, then clicked elsewhere")
     window.tab.regions.chosen.emit(1)
     assert window.desk.notes.texts == {1: "junk, not pore", 2: "typed, then clicked elsewhere"}

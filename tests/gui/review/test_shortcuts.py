@@ -9,7 +9,8 @@ from napari.layers import Labels
 from napari.utils.key_bindings import KeymapHandler
 
 from napari_bayesseg.gui.review.actions import ACTIONS, Action, get_action
-from napari_bayesseg.gui.review.shortcuts import CanvasKeys, napari_key
+from napari_bayesseg.gui.review.key_choice import choose_keys, default_keys, with_keys
+from napari_bayesseg.gui.review.shortcuts import CanvasKeys, ModeKeys, napari_key
 
 
 class Heard:
@@ -54,6 +55,7 @@ def keyboard(*providers: object) -> KeymapHandler:
 def test_keys_are_written_as_napari_writes_them() -> None:
     assert napari_key("Ctrl+Shift+Z") == "Control-Shift-Z"
     assert napari_key("J") == "J"
+    assert napari_key("Shift+PgUp") == "Shift-PageUp"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -111,3 +113,39 @@ def test_a_layer_that_was_removed_is_let_go(keys: CanvasKeys, viewer: ViewerMode
     layer = viewer.layers[0]
     viewer.layers.remove(layer)
     assert len(layer.keymap) == 0
+
+
+def test_keys_of_a_mode_work_only_in_it_also_when_they_change(
+    viewer: ViewerModel, heard: Heard
+) -> None:
+    layer = viewer.layers[0]
+    own: list[str] = []
+    layer.bind_key("Shift-S", lambda _: own.append("layer"))
+    keys = ModeKeys(viewer, heard.begin, heard.end)
+    board = keyboard(layer, viewer)
+    board.press_key("Shift-S")
+    keys.set_active("editing", True)
+    board.press_key("Shift-S")
+    # What always works gets a key that a mode has, and the other way round.
+    wanted, problems = choose_keys({"accept": "Shift+S", "smooth_region": "J"}, default_keys())
+    assert problems == ()
+    keys.set_actions(with_keys(wanted))
+    assert keys.key_of("agree") == "Shift+S"
+    for key in ("Shift-S", "J", "Escape"):
+        board.press_key(key)
+    keys.set_active("editing", False)
+    board.press_key("Shift-S")
+    board.press_key("J")
+    keys.set_actions(with_keys(default_keys()))
+    board.press_key("J")
+    keys.close()
+    board.press_key("Shift-S")
+    assert heard.begun == [
+        "smooth_region",
+        "accept",
+        "smooth_region",
+        "finish_edit",
+        "accept",
+        "accept",
+    ]
+    assert own == ["layer", "layer"]

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.gui.review.actions import AUDIT_ACTIONS, Action, get_action
+from napari_bayesseg.gui.review.actions import (
+    ALL_ACTIONS,
+    ANSWERS,
+    AUDIT_ACTIONS,
+    Action,
+    get_action,
+)
 from napari_bayesseg.session.desk import ReviewDesk
 
 __all__ = ["AuditActions"]
 
 # The same fingers: who has decided regions answers at once.
-_MEANT = {
-    "accept": "agree",
-    "reject": "disagree",
-    "previous_region": "audit_back",
-    "undo": "audit_back",
-}
+_MEANT = {**ANSWERS, "undo": "audit_back"}
 _ALLOWED = {
     *(action.id for action in AUDIT_ACTIONS),
-    *("audit", "centre", "hide_overlays", "show_keys", "restore_layers"),
-    *("save_mask", "save_decisions", "save_summary"),
+    *("audit", "centre", "hide_overlays", "views", "show_keys", "restore_layers"),
+    *("save_mask", "save_decisions", "save_crops", "save_summary", "save_journal_head"),
+    "check_journal",
 }
-_AUDIT_IS_ON = "An audit is on: J agrees, K disagrees, H goes back, Escape stops it."
 
 
 class AuditActions:
     """The part of :class:`~napari_bayesseg.gui.review.control.ReviewControl` that answers."""
+
+    actions: tuple[Action, ...] = ALL_ACTIONS
+    """With the keys that they have."""
 
     @property
     def desk(self) -> ReviewDesk:
@@ -51,8 +55,19 @@ class AuditActions:
             return action
         name = _MEANT.get(action.id, action.id)
         if name not in _ALLOWED:
-            raise SettingsError(_AUDIT_IS_ON)
+            raise SettingsError(self._how_to_answer())
         return get_action(name)
+
+    def _how_to_answer(self) -> str:
+        words = {
+            "agree": "agrees",
+            "disagree": "disagrees",
+            "audit_back": "goes back",
+            "stop_audit": "stops it",
+        }
+        keys = {name: get_action(name, self.actions).key for name in words}
+        said = ", ".join(f"{key} {words[name]}" for name, key in keys.items() if key)
+        return f"An audit is on: {said}."
 
     def agree(self) -> None:
         """Say that the label is right at this place."""

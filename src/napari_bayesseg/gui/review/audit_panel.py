@@ -11,9 +11,8 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSpinBox
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
-from napari_bayesseg.review.audit import AuditRecord
+from napari_bayesseg.review.audit import DEFAULT_PLACES, AuditRecord
 from napari_bayesseg.session.desk import ReviewDesk
-from napari_bayesseg.session.desk_audit import DEFAULT_PLACES
 
 __all__ = ["AuditPanel"]
 
@@ -46,6 +45,7 @@ class AuditPanel(QWidget):
             "Random places to look at, fixed beforehand. Without an error among 50 at most 5.8 % "
             "can be wrong, among 300 at most 1 %."
         )
+        self._proposed = DEFAULT_PLACES
         start, self.buttons = button_grid((("audit",),), begin, end)
         answers, more = button_grid(_ANSWERS, begin, end)
         self.buttons |= more
@@ -71,6 +71,12 @@ class AuditPanel(QWidget):
         self.former.currentIndexChanged.connect(self._show_outcome)
         self.wrong.clicked.connect(self._show_wrong)
         self._show_state()
+
+    def propose_places(self, count: int) -> None:
+        """Propose another number of places, whatever was chosen before."""
+        if count != self._proposed:
+            self._proposed = count
+            self.count.setValue(count)
 
     def set_desk(self, desk: ReviewDesk | None) -> None:
         """Follow the audits of another review, or of none."""

@@ -9,10 +9,9 @@ from napari.layers import Layer
 from qtpy.QtCore import QObject, Signal
 
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.gui.review.actions import Action, get_action
 from napari_bayesseg.gui.review.audit_marker import AuditMarker
 from napari_bayesseg.gui.review.navigation import Navigator
-from napari_bayesseg.gui.review.shortcuts import CanvasKeys
+from napari_bayesseg.gui.review.shortcuts import ModeKeys
 from napari_bayesseg.review.audit import AuditPlace
 from napari_bayesseg.session.desk import ReviewDesk
 
@@ -32,8 +31,8 @@ class AuditView(QObject):
     navigator : Navigator
     find_layer : callable
         Returns any layer that lies where the result does, or None.
-    begin, end : callable
-        Receive an action when its key goes down or up.
+    keys : ModeKeys
+        Those of the canvas.
     """
 
     changed = Signal()
@@ -47,18 +46,15 @@ class AuditView(QObject):
         desk: ReviewDesk,
         navigator: Navigator,
         find_layer: Callable[[], Layer | None],
-        begin: Callable[[Action], None],
-        end: Callable[[Action], None],
+        keys: ModeKeys,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
         self._desk = desk
         self._navigator = navigator
         self._find_layer = find_layer
-        self._begin, self._end = begin, end
+        self._keys = keys
         self._marker = AuditMarker(viewer, desk.result.geometry)
-        self._keys: CanvasKeys | None = None
         desk.audit.place_changed.connect(self._on_place)
         desk.audit.ended.connect(self._on_ended)
         desk.current_changed.connect(self._on_current)
@@ -70,7 +66,9 @@ class AuditView(QObject):
         if record is None or place is None:
             return ""
         names = self._desk.result.class_names
-        return audit_text(place, len(record.audit.places), names, record.answers.get(place.number))
+        count, answer = len(record.audit.places), record.answers.get(place.number)
+        keys = self._keys.key_of("agree"), self._keys.key_of("disagree")
+        return audit_text(place, count, names, answer, keys)
 
     def resume(self) -> None:
         """Ask on where an audit was interrupted."""
@@ -98,10 +96,7 @@ class AuditView(QObject):
         self._leave()
 
     def _on_place(self, place: AuditPlace) -> None:
-        if self._keys is None:
-            self._keys = CanvasKeys(
-                self._viewer, (get_action("stop_audit"),), self._begin, self._end
-            )
+        self._keys.set_active("audit", True)
         self.show(place)
         self.changed.emit()
 
@@ -117,13 +112,15 @@ class AuditView(QObject):
 
     def _leave(self) -> None:
         self._marker.hide()
-        if self._keys is not None:
-            self._keys.close()
-            self._keys = None
+        self._keys.set_active("audit", False)
 
 
 def audit_text(
-    place: AuditPlace, count: int, class_names: tuple[str, ...], answer: bool | None
+    place: AuditPlace,
+    count: int,
+    class_names: tuple[str, ...],
+    answer: bool | None,
+    keys: tuple[str, str],
 ) -> str:
     """Return the question about a place, on two lines.
 
@@ -135,14 +132,14 @@ def audit_text(
     class_names : tuple of str
     answer : bool or None
         What was answered before: whether the person agrees.
+    keys : tuple of str
+        To agree and to disagree with; empty where there is none.
     """
     label = class_names[place.label] if place.label < len(class_names) else str(place.label)
     before = {None: "", True: " (agreed)", False: " (disagreed)"}[answer]
-    return (
-        f"Audit \u00b7 place {place.number + 1} of {count}{before} \u00b7 "
-        "J agree \u00b7 K disagree\n"
-        f"Is the label '{label}' right at the frame's centre?"
-    )
+    words = (f"{key} {word}".strip() for key, word in zip(keys, ("agree", "disagree"), strict=True))
+    head = " \u00b7 ".join((f"Audit \u00b7 place {place.number + 1} of {count}{before}", *words))
+    return f"{head}\nIs the label '{label}' right at the frame's centre?"
 
 
 def _box(place: AuditPlace) -> Roi:

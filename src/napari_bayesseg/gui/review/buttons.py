@@ -24,9 +24,8 @@ class ActionButton(QPushButton):
     """
 
     def __init__(self, action: Action, begin: Handler, end: Handler) -> None:
-        super().__init__(action.button_text)
-        self.action = action
-        self.setToolTip(action.button_tooltip)
+        super().__init__()
+        self.set_action(action)
         self.setAccessibleName(action.name)
         # The canvas keeps the keyboard when a button is clicked.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -37,6 +36,12 @@ class ActionButton(QPushButton):
             self.released.connect(lambda: end(action))
         else:
             self.clicked.connect(lambda: begin(action))
+
+    def set_action(self, action: Action) -> None:
+        """Show the same action with another key."""
+        self.action = action
+        self.setText(action.button_text)
+        self.setToolTip(action.button_tooltip)
 
 
 def button_grid(
@@ -50,7 +55,7 @@ def button_grid(
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setSpacing(3)
     # Rows of different lengths fill the same width.
-    width = 12
+    width = 60
     buttons = {}
     for row, names in enumerate(rows):
         span = width // len(names)

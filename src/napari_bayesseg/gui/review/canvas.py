@@ -9,10 +9,11 @@ import numpy as np
 from napari.layers import Layer
 from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtGui import QKeySequence
 
-from napari_bayesseg.core.geometry import Index3
+from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import Action, actions_of
+from napari_bayesseg.gui.review.actions import Action, get_action
 from napari_bayesseg.gui.review.audit_view import AuditView
 from napari_bayesseg.gui.review.canvas_text import (
     HIDDEN,
@@ -25,10 +26,12 @@ from napari_bayesseg.gui.review.edit_canvas import EditCanvas
 from napari_bayesseg.gui.review.hiding import Hiding
 from napari_bayesseg.gui.review.layers import ReviewLayers
 from napari_bayesseg.gui.review.navigation import Navigator
-from napari_bayesseg.gui.review.shortcuts import CanvasKeys
+from napari_bayesseg.gui.review.shortcuts import ModeKeys
+from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.preferences import Preferences
 
 if TYPE_CHECKING:
     import napari
@@ -68,6 +71,8 @@ class ReviewCanvas(QObject):
         self._desk = desk
         self._results = results
         self._flown: Index3 | None = None
+        self.guests: list[Layer] = []
+        """Layers of others that are hidden with the review's."""
         self._text = CanvasText(viewer)
         self._navigator = Navigator(viewer)
         self._hiding = Hiding(Qt.Key.Key_Q, self)
@@ -83,14 +88,14 @@ class ReviewCanvas(QObject):
         )
         self.layers.removed.connect(self._on_removed)
         results.removed.connect(self._on_removed)
-        self._keys = CanvasKeys(viewer, actions_of("always"), begin, end)
-        self._editing = EditCanvas(viewer, desk, self.layers, begin, end, self)
+        self.keys = ModeKeys(viewer, begin, end)
+        self._editing = EditCanvas(viewer, desk, self.layers, self.keys, self)
         self._editing.changed.connect(self._show_mode)
-        self.disagreement = Disagreement(viewer, desk, self._place, self)
+        self.disagreement = Disagreement(viewer, desk, self._find_place, self)
         self.disagreement.text_changed.connect(self._show_mode)
         self.disagreement.said.connect(self.said)
         self._hiding.changed.connect(self.disagreement.layers.hold)
-        self.audit = AuditView(viewer, desk, self._navigator, self._place, begin, end, self)
+        self.audit = AuditView(viewer, desk, self._navigator, self._find_place, self.keys, self)
         self.audit.changed.connect(self._show_mode)
         self.audit.over.connect(self.fly)
         self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
@@ -118,7 +123,7 @@ class ReviewCanvas(QObject):
         self._hiding.end()
         self.audit.close()
         self._editing.close()
-        self._keys.close()
+        self.keys.close()
         self.disagreement.close()
         self.layers.close()
         self._text.close()
@@ -128,11 +133,26 @@ class ReviewCanvas(QObject):
         """Whether overlays are hidden at present."""
         return self._hiding.is_active
 
+    def set_actions(self, actions: tuple[Action, ...]) -> None:
+        """Bind other keys."""
+        if actions != self.keys.actions:
+            self.keys.set_actions(actions)
+            self._hiding.set_key(_qt_key(get_action("hide_overlays", actions).key))
+            self._show_mode()
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Draw and write as the person likes it."""
+        self._results.set_colours(preferences.heat_colours)
+        palette = PALETTES[preferences.palette]
+        self.layers.set_palette(palette)
+        self.disagreement.layers.set_palette(palette)
+        self._text.set_size(preferences.text_size)
+
     # What actions do
 
     def fly(self) -> None:
         """Go to the current region; the person's zoom is kept."""
-        region, place = self._desk.current, self._place()
+        region, place = self._desk.current, self.place
         if region is not None and place is not None:
             self._navigator.fly(place, region.position, region.box)
             self._flown = region.position
@@ -142,9 +162,14 @@ class ReviewCanvas(QObject):
         if self._desk.audit.is_on:
             self.audit.centre()
             return
-        region, place = self._desk.current, self._place()
+        region, place = self._desk.current, self.place
         if region is not None and place is not None:
             self._navigator.centre(place, region.position, region.box)
+
+    def show_place(self, position: Index3, box: Roi) -> None:
+        """Go to a place that is no region; the person's zoom is kept."""
+        if self.place is not None:
+            self._navigator.fly(self.place, position, box)
 
     def hide_overlays(self) -> None:
         """Show the scan alone."""
@@ -223,17 +248,20 @@ class ReviewCanvas(QObject):
 
     def _overlays(self) -> list[Layer]:
         own = (*self.layers.layers, *self.disagreement.layers.layers)
-        return [*self._results_layers(), *own]
+        return [*self._results_layers(), *own, *self.guests]
 
     def _results_layers(self) -> list[Layer]:
         maps = [self._results.heat_map(name) for name in self._results.measures]
         others = (self._results.labels, self._results.shade)
         return [layer for layer in (*maps, *others) if layer is not None]
 
-    def _place(self) -> Layer | None:
-        """Return any layer that lies where the result does."""
-        layers = (*self.layers.layers, *self._results_layers())
-        return next(iter(layers), None)
+    @property
+    def place(self) -> Layer | None:
+        """Any layer that lies where the result does."""
+        return next(iter((*self.layers.layers, *self._results_layers())), None)
+
+    def _find_place(self) -> Layer | None:
+        return self.place
 
     def _show_mode(self) -> None:
         desk = self._desk
@@ -251,3 +279,8 @@ class ReviewCanvas(QObject):
             note = desk.notes.text(None if region is None else region.id)
             text = review_text(region, count, status, names, unit, note)
             self._text.show("\n".join(filter(None, (text, self.disagreement.text))))
+
+
+def _qt_key(key: str) -> int:
+    """Return Qt's code of a key; 0, which no key has, for none."""
+    return int(QKeySequence(key)[0].key()) if key else 0  # type: ignore[index]

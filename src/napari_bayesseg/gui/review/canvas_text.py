@@ -33,9 +33,14 @@ class CanvasText:
             self._overlay.visible,
             self._overlay.box,
             self._overlay.position,
+            self._overlay.font_size,
         )
         self._overlay.position = "top_left"
         self._overlay.box = True
+
+    def set_size(self, points: int) -> None:
+        """Write larger or smaller."""
+        self._overlay.font_size = points
 
     def show(self, text: str) -> None:
         """Write a text of one or two lines."""
@@ -46,7 +51,8 @@ class CanvasText:
     def close(self) -> None:
         """Write again what stood there before."""
         overlay = self._overlay
-        overlay.text, overlay.visible, overlay.box, overlay.position = self._former
+        overlay.text, overlay.visible, overlay.box, overlay.position, size = self._former
+        overlay.font_size = size
 
 
 def review_text(
@@ -85,17 +91,18 @@ def review_text(
     )
 
 
-def edit_text(class_name: str, reach: BrushReach) -> str:
-    """Return what the canvas says while the brush is out."""
-    return f"Edit \u00b7 {class_name} \u00b7 {_REACHES[reach]}\nW to finish"
+def edit_text(class_name: str, reach: BrushReach, key: str) -> str:
+    """Return what the canvas says while the brush is out, with the key that puts it down."""
+    finish = f"{key or 'Escape'} to finish"
+    return f"Edit \u00b7 {class_name} \u00b7 {_REACHES[reach]}\n{finish}"
 
 
-def contour_text(class_name: str, contour: Contour) -> str:
-    """Return what the canvas says while a contour is shown that isn't taken over yet."""
+def contour_text(class_name: str, contour: Contour, key: str) -> str:
+    """Return what the canvas says while a contour is shown, with the key that takes it over."""
     changes = f"+{contour.grown:,} \u2212{contour.shrunk:,} voxels"
     return (
         f"Edit \u00b7 {class_name} to its {100 * contour.level:.0f} % contour \u00b7 {changes}\n"
-        "Enter to apply \u00b7 Escape to drop"
+        + " \u00b7 ".join([*([f"{key} to apply"] if key else []), "Escape to drop"])
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
 from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
-from napari_bayesseg.gui.review.actions import ACTIONS, AUDIT_ACTIONS, FINISH_EDIT, Action
+from napari_bayesseg.gui.review.actions import ALL_ACTIONS, Action
 
 __all__ = ["CheatSheet"]
 
 _SIZE = (820, 600)
-_HINT = "The keys work on the canvas, whichever layer is active, and in the review's panel."
+_HINT = (
+    "The keys work on the canvas, whichever layer is active, and in the review's panel. "
+    "Other keys: File > Preferences > BayesSeg."
+)
 
 
 class CheatSheet(QDialog):
@@ -22,14 +26,21 @@ class CheatSheet(QDialog):
         self.setWindowTitle("Keys of the review")
         self.resize(*_SIZE)
         self.text = QTextBrowser()
-        shown = (*ACTIONS, FINISH_EDIT, *AUDIT_ACTIONS)
-        rows = "".join(map(_row, sorted(shown, key=lambda a: not a.key)))
-        self.text.setHtml(f"<table cellpadding='3'>{rows}</table><p>{_HINT}</p>")
+        self.set_actions(ALL_ACTIONS)
         layout = QVBoxLayout(self)
         layout.addWidget(self.text)
+
+    def set_actions(self, actions: Iterable[Action]) -> None:
+        """List actions with other keys."""
+        rows = "".join(map(_row, sorted(actions, key=lambda a: not a.key)))
+        self.text.setHtml(f"<table cellpadding='3'>{rows}</table><p>{_HINT}</p>")
 
 
 def _row(action: Action) -> str:
     name = action.name.rstrip("\u2026")
-    cells = (f"<b>{action.key_text}</b>", name[0].upper() + name[1:], escape(action.tooltip))
+    cells = (
+        f"<b>{escape(action.key_text)}</b>",
+        name[0].upper() + name[1:],
+        escape(action.tooltip),
+    )
     return "<tr>" + "".join(f"<td nowrap>{cell}</td>" for cell in cells) + "</tr>"

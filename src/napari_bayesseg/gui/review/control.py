@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
+from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.actions import Action, get_action
 from napari_bayesseg.gui.review.audit_actions import AuditActions
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
 from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
 from napari_bayesseg.gui.review.edit_control import EditControl
-from napari_bayesseg.gui.review.journal_question import HEAD_FILTER, ask_journal_check
-from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.gui.review.file_control import FileControl
+from napari_bayesseg.gui.review.side_views import SideViews
 from napari_bayesseg.review.audit import AuditPlace
-from napari_bayesseg.review.crop_boxes import CropSettings
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
+from napari_bayesseg.session.preferences import Preferences
 
 if TYPE_CHECKING:
     import napari
@@ -28,14 +28,6 @@ __all__ = ["NO_REVIEW", "ReviewControl"]
 
 NO_REVIEW = "No review is open: open a result, or predict one, first."
 
-_TOO_LATE = (
-    "A review begins from a mask before its first decision; to begin anew, close it and rename its "
-    "folder."
-)
-_MASKS = "Masks (*.tif *.tiff *.nii *.nii.gz);;All files (*)"
-_MASK_FILTERS = "OME-TIFF (*.ome.tif);;TIFF for ImageJ (*.tif);;NIfTI (*.nii.gz)"
-_DECISION_FILTERS = "Table (*.csv);;Full record (*.json)"
-_SUMMARY_FILTERS = "Page (*.html)"
 _BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
     "accept-below": (
         "Accept all below",
@@ -48,7 +40,7 @@ _BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
 }
 
 
-class ReviewControl(EditControl, AuditActions):
+class ReviewControl(EditControl, AuditActions, FileControl):
     """Carries out actions, wherever they come from: button, key, palette or cheat sheet.
 
     Parameters
@@ -78,7 +70,9 @@ class ReviewControl(EditControl, AuditActions):
         self._cheat_sheet: CheatSheet | None = None
         self._desk: ReviewDesk | None = None
         self._canvas: ReviewCanvas | None = None
-        self.crop_settings = CropSettings()
+        self._preferences = Preferences()
+        self.side = SideViews(viewer, results, window)
+        self.side.said.connect(self.said)
 
     @property
     def canvas(self) -> ReviewCanvas | None:
@@ -100,6 +94,7 @@ class ReviewControl(EditControl, AuditActions):
 
     def set_desk(self, desk: ReviewDesk | None) -> None:
         """Put another review on the canvas, or none."""
+        self.side.set_review(None, None)
         if self._canvas is not None:
             self._canvas.close()
             self._canvas.deleteLater()
@@ -112,6 +107,22 @@ class ReviewControl(EditControl, AuditActions):
             )
             self._canvas.said.connect(self.said)
             self._canvas.layers_missing.connect(self.layers_missing)
+            self._canvas.set_actions(self.actions)
+            self._canvas.set_preferences(self._preferences)
+            self.side.set_review(desk, self._canvas)
+
+    def set_actions(self, actions: tuple[Action, ...]) -> None:
+        """Let the actions have other keys."""
+        self.actions = actions
+        for part in (self._canvas, self._cheat_sheet):
+            if part is not None:
+                part.set_actions(actions)
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Show everything as the person likes it."""
+        self._preferences = preferences
+        if self._canvas is not None:
+            self._canvas.set_preferences(preferences)
 
     def run(self, name: str) -> None:
         """Carry out the action with this id; one to hold begins, or ends where it is on."""
@@ -203,10 +214,19 @@ class ReviewControl(EditControl, AuditActions):
         """Outline the runner-up classes, or no more."""
         self.desk.draws.toggle_runner_up()
 
+    def views(self) -> None:
+        """Show the two other planes, or close them."""
+        self.side.toggle_orthogonal()
+
+    def compare(self) -> None:
+        """Ask for another result and show it beside this one."""
+        self.side.choose_other()
+
     def show_keys(self) -> None:
         """Show all keys in a window of their own."""
         if self._cheat_sheet is None:
             self._cheat_sheet = CheatSheet(self._window)
+            self._cheat_sheet.set_actions(self.actions)
         self._cheat_sheet.show()
         self._cheat_sheet.raise_()
 
@@ -218,63 +238,9 @@ class ReviewControl(EditControl, AuditActions):
         """Reject many regions, after asking."""
         self._bulk("reject-above")
 
-    def save_mask(self) -> None:
-        """Ask for a file and write the reviewed labels to it."""
-        path = self._ask_path("Save the reviewed mask", "-reviewed.ome.tif", _MASK_FILTERS)
-        if path is not None:
-            self.desk.save_mask(path)
-
-    def save_decisions(self) -> None:
-        """Ask for a file and write the decisions to it."""
-        path = self._ask_path("Save the decisions", "-decisions.csv", _DECISION_FILTERS)
-        if path is not None:
-            self.desk.save_decisions(path)
-
-    def save_crops(self) -> None:
-        """Ask for a folder and write the decided places to it; stop where that is under way."""
-        crops = self.desk.crops
-        if crops.is_running:
-            crops.stop()
-            return
-        path = self._ask_path("Save crops in a new folder", "-crops", "New folder (*)")
-        if path is not None:
-            crops.write(path, self.crop_settings)
-
-    def save_summary(self) -> None:
-        """Ask for a file and write a summary of the review to it."""
-        path = self._ask_path("Save a summary", "-summary.html", _SUMMARY_FILTERS)
-        if path is not None:
-            self.desk.save_summary(path)
-
-    def begin_from_mask(self) -> None:
-        """Ask for a mask and begin the review from it, as long as nothing was decided."""
-        desk = self.desk
-        history = desk.review.history
-        if history.applied or history.undone or desk.review.has_start:
-            raise SettingsError(_TOO_LATE)
-        folder = str(desk.result.path.parent)
-        name, _ = QFileDialog.getOpenFileName(self._window, "Begin from a mask", folder, _MASKS)
-        if not name:
-            return
-        mask = read_volume(Path(name))
-        if mask.shape != desk.result.spec.shape:
-            raise SettingsError(
-                f"{mask.spec.name}: a mask to begin from must have the scan's shape "
-                f"{desk.result.spec.shape}; it has {mask.shape}"
-            )
+    def begin_from(self, mask: Volume) -> None:
+        """Ask for the review to begin anew from a mask."""
         self.start_chosen.emit(mask)
-
-    def save_journal_head(self) -> None:
-        """Ask for a file and write the journal's head to it."""
-        path = self._ask_path("Save the journal's head", "-journal-head.json", HEAD_FILTER)
-        if path is not None:
-            self.desk.journal.save_head(path)
-
-    def check_journal(self) -> None:
-        """Ask what the journal is to be checked against, and check it."""
-        wanted = ask_journal_check(self._window, self.desk.result.path.parent)
-        if wanted is not None:
-            self.desk.journal.check(wanted.saved_head)
 
     def audit(self) -> None:
         """Begin an audit, or show the one that is on."""
@@ -317,13 +283,3 @@ class ReviewControl(EditControl, AuditActions):
         box.setDefaultButton(buttons.Cancel)
         if box.exec() == buttons.Ok:
             desk.bulk(kind)
-
-    def _ask_path(self, title: str, ending: str, filters: str) -> Path | None:
-        result = self.desk.result.path
-        proposed = result.with_name(f"{result.name.removesuffix('.zarr')}{ending}")
-        name, chosen = QFileDialog.getSaveFileName(self._window, title, str(proposed), filters)
-        if not name:
-            return None
-        path, suffix = Path(name), chosen.rpartition("*")[2].rstrip(")")
-        # A name that was typed without an ending gets that of the chosen format.
-        return path if path.suffix else path.with_name(path.name + suffix)

@@ -15,7 +15,7 @@ __all__ = ["DecisionPanel"]
 _DECISIONS = (
     ("accept", "reject", "defer", "reopen"),
     ("previous_region", "next_region", "centre", "edit"),
-    ("undo", "redo", "hide_overlays", "show_keys"),
+    ("undo", "redo", "hide_overlays", "views", "show_keys"),
 )
 _BULK = (("accept_below", "reject_above"),)
 

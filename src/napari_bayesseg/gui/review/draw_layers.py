@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer
+from napari.utils.colormaps import DirectLabelColormap
 from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.gui.layers import placement
 from napari_bayesseg.gui.review.fine_outlines import FineOutlines, fine_colours, fine_geometry
+from napari_bayesseg.gui.review.status_style import PALETTES, Palette
 from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.preferences import PaletteName
 
 if TYPE_CHECKING:
     import napari
@@ -47,6 +50,7 @@ class DrawLayers(QObject):
         self._layers: dict[str, Labels] = {}
         self._shown: dict[str, tuple[Roi, object]] = {}
         self._factors = self._wanted_factors()
+        self._palette = PALETTES[PaletteName.OKABE_ITO]
         self._is_held = self._is_closed = False
         self._became_stale.connect(self._draw, Qt.ConnectionType.QueuedConnection)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -65,6 +69,13 @@ class DrawLayers(QObject):
     def layers(self) -> tuple[Layer, ...]:
         """Those that are there, shown or not."""
         return tuple(self._layers.values())
+
+    def set_palette(self, palette: Palette) -> None:
+        """Outline the draw in another colour."""
+        if palette is not self._palette:
+            self._palette = palette
+            for layer in self._layers.values():
+                layer.colormap = self._colours()
 
     def hold(self, is_held: bool) -> None:
         """Show nothing, as long as overlays are hidden."""
@@ -138,7 +149,7 @@ class DrawLayers(QObject):
             self._outlines(box, fill),
             multiscale=False,
             name=f"{self._desk.result.spec.name}: {name}",
-            colormap=fine_colours(len(self._desk.result.class_names)),
+            colormap=self._colours(),
             opacity=1.0,
             **self._place(box),
         )
@@ -147,6 +158,9 @@ class DrawLayers(QObject):
         self._viewer.add_layer(layer)
         if active is not None and active in self._viewer.layers:
             self._viewer.layers.selection.active = active
+
+    def _colours(self) -> DirectLabelColormap:
+        return fine_colours(len(self._desk.result.class_names), self._palette)
 
     def _outlines(self, box: Roi, fill: Callable[[FineOutlines], None]) -> FineOutlines:
         outlines = FineOutlines(box.shape, self._factors, len(self._desk.result.class_names))

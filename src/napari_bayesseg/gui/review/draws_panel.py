@@ -14,6 +14,7 @@ from superqt.utils import signals_blocked
 
 from napari_bayesseg.core.unit_symbols import amount_text
 from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
+from napari_bayesseg.gui.review.status_style import Palette
 from napari_bayesseg.gui.review.strip_plot import StripPlot
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.region_draws import RegionDraws
@@ -64,6 +65,10 @@ class DrawsPanel(QWidget):
         self.class_choice.currentIndexChanged.connect(self._redraw)
         self.set_readout("")
         self._redraw()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Mark the draw that is looked at in another colour."""
+        self.plot.set_palette(palette)
 
     def set_desk(self, desk: ReviewDesk | None, canvas: ReviewCanvas | None) -> None:
         """Show the draws of another review, or of none.

@@ -10,11 +10,10 @@ import numpy as np
 from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Signal
 
-from napari_bayesseg.gui.review.actions import Action, actions_of
 from napari_bayesseg.gui.review.canvas_text import contour_text, edit_text
 from napari_bayesseg.gui.review.editing import Editing
 from napari_bayesseg.gui.review.layers import ReviewLayers
-from napari_bayesseg.gui.review.shortcuts import CanvasKeys
+from napari_bayesseg.gui.review.shortcuts import ModeKeys
 from napari_bayesseg.review.edits import BrushReach, Contour, EditPlace
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_editing import EditOptions
@@ -33,8 +32,8 @@ class EditCanvas(QObject):
     viewer : napari.Viewer
     desk : ReviewDesk
     layers : ReviewLayers
-    begin, end : callable
-        Receive an action when its key goes down and up.
+    keys : ModeKeys
+        Those of the canvas.
     """
 
     changed = Signal()
@@ -45,18 +44,14 @@ class EditCanvas(QObject):
         viewer: napari.Viewer,
         desk: ReviewDesk,
         layers: ReviewLayers,
-        begin: Callable[[Action], None],
-        end: Callable[[Action], None],
+        keys: ModeKeys,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
         self._desk = desk
         self._layers = layers
-        self._begin, self._end = begin, end
+        self._keys = keys
         self._brush = Editing(viewer, desk, layers, self)
-        self._keys: CanvasKeys | None = None
-        self._contour_keys: CanvasKeys | None = None
         editor = desk.editor
         self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
             (desk.editing_changed, self._on_editing),
@@ -72,8 +67,8 @@ class EditCanvas(QObject):
         """Give brush and keys back."""
         for signal, slot in self._connections:
             signal.disconnect(slot)
-        self._set_contour_keys(False)
-        self._set_keys(False)
+        self._keys.set_active("contour", False)
+        self._keys.set_active("editing", False)
         self._brush.close()
 
     @property
@@ -81,8 +76,10 @@ class EditCanvas(QObject):
         """What the canvas says while a region is edited."""
         editor = self._desk.editor
         if editor.contour is not None:
-            return contour_text(editor.class_name, editor.contour)
-        return edit_text(editor.class_name, editor.options.reach)
+            return contour_text(
+                editor.class_name, editor.contour, self._keys.key_of("apply_contour")
+            )
+        return edit_text(editor.class_name, editor.options.reach, self._keys.key_of("edit"))
 
     def _on_editing(self, is_editing: bool) -> None:
         if is_editing:
@@ -91,7 +88,7 @@ class EditCanvas(QObject):
             self._brush.begin()
         else:
             self._brush.end()
-        self._set_keys(is_editing)
+        self._keys.set_active("editing", is_editing)
         self.changed.emit()
 
     def _on_options(self, options: EditOptions) -> None:
@@ -110,24 +107,8 @@ class EditCanvas(QObject):
             self._layers.set_contour(None)
         else:
             self._layers.set_contour(contour.box, contour.within)
-        self._set_contour_keys(contour is not None)
+        self._keys.set_active("contour", contour is not None)
         self.changed.emit()
-
-    def _set_keys(self, wanted: bool) -> None:
-        if wanted and self._keys is None:
-            actions = actions_of("editing")
-            self._keys = CanvasKeys(self._viewer, actions, self._begin, self._end)
-        elif not wanted and self._keys is not None:
-            self._keys.close()
-            self._keys = None
-
-    def _set_contour_keys(self, wanted: bool) -> None:
-        if wanted and self._contour_keys is None:
-            actions = actions_of("contour")
-            self._contour_keys = CanvasKeys(self._viewer, actions, self._begin, self._end)
-        elif not wanted and self._contour_keys is not None:
-            self._contour_keys.close()
-            self._contour_keys = None
 
     def _runner_up(self) -> int:
         """Return the second likeliest class where the region is most uncertain."""

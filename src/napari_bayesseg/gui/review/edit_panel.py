@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
-from napari_bayesseg.review.edits import BrushReach
+from napari_bayesseg.review.edits import EDIT_MARGIN, BrushReach
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_editing import LEVEL_STEP, EditOptions
 
@@ -36,16 +36,16 @@ _BRUSH_WIDTH = 84  # so that names of classes find room
 _STEPS = round(1 / LEVEL_STEP)
 _REACHES = {
     BrushReach.REGION: "region and 2 voxels",
-    BrushReach.BOX: "region\u2019s box and 8 voxels",
+    BrushReach.BOX: "region\u2019s box and {margin} voxels",
     BrushReach.ANYWHERE: "anywhere",
 }
 _REACH_TOOLTIP = (
     "Where the brush may paint: its outline is white; what is accepted stays as it is.\n"
-    "2 voxels are 2 of the smallest spacing, in physical distance.\nKey: Shift+W"
+    "2 voxels are 2 of the smallest spacing, in physical distance."
 )
 _LEVEL_TOOLTIP = (
     "Show where the class ends at this mean probability of the model\u2019s draws.\n"
-    "Nothing is changed until Apply.\nKeys: , to grow and . to shrink"
+    "Nothing is changed until Apply."
 )
 
 
@@ -74,6 +74,7 @@ class EditPanel(QWidget):
         self.reach.setToolTip(_REACH_TOOLTIP)
         for reach, text in _REACHES.items():
             self.reach.addItem(text, reach)
+        self.set_margin(EDIT_MARGIN)
         self.level = QSlider(Qt.Orientation.Horizontal)
         self.level.setRange(1, _STEPS - 1)
         self.level.setToolTip(_LEVEL_TOOLTIP)
@@ -112,6 +113,11 @@ class EditPanel(QWidget):
             self.ball.setVisible(desk.result.spec.shape[0] > 1)
             self._show_options(desk.editor.options)
         self._show_enabled()
+
+    def set_margin(self, voxels: int) -> None:
+        """Say how far the brush may go around a region's box."""
+        for row, text in enumerate(_REACHES.values()):
+            self.reach.setItemText(row, text.format(margin=voxels))
 
     def _show_options(self, options: EditOptions) -> None:
         """Show what is in hand."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QWidget
 
 from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
 from napari_bayesseg.review.crop_boxes import CropChoice, CropSettings
@@ -13,10 +13,11 @@ from napari_bayesseg.review.crop_boxes import CropChoice, CropSettings
 __all__ = ["FilesPanel"]
 
 _FILES = (
-    ("save_mask", "save_decisions", "begin_from_mask"),
-    ("save_summary", "save_journal_head", "check_journal"),
+    ("save_mask", "save_decisions", "save_summary"),
+    ("save_journal_head", "check_journal"),
 )
 _CROPS = (("save_crops",),)
+_OTHER = (("begin_from_mask", "compare"),)
 _LARGEST_MARGIN = 256
 
 
@@ -35,17 +36,16 @@ class FilesPanel(QWidget):
         super().__init__()
         files, self.buttons = button_grid(_FILES, begin, end)
         crops, more = button_grid(_CROPS, begin, end)
-        self.buttons |= more
+        other, most = button_grid(_OTHER, begin, end)
+        self.buttons |= more | most
         self.choice = QComboBox()
         self.choice.setToolTip(
             "Places that are cut out: rejected and edited ones, or the accepted, too"
         )
         for choice in CropChoice:
             self.choice.addItem(choice.value, choice)
-        self.choice.setMinimumContentsLength(8)
-        self.choice.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        # It takes what the others leave: a dock is narrow.
+        self.choice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.margin = QSpinBox()
         self.margin.setToolTip("Voxels around each place; crops are at least a training patch")
         self.margin.setRange(0, _LARGEST_MARGIN)
@@ -54,12 +54,14 @@ class FilesPanel(QWidget):
         self.choice.currentIndexChanged.connect(self._tell)
         self.margin.valueChanged.connect(self._tell)
         row = QHBoxLayout()
+        row.setSpacing(3)
         row.addWidget(self.choice, 1)
         row.addWidget(self.margin)
         row.addWidget(crops)
         layout = column(self)
         layout.addWidget(files)
         layout.addLayout(row)
+        layout.addWidget(other)
 
     def set_writing_crops(self, is_writing: bool) -> None:
         """Let the button stop what it began."""

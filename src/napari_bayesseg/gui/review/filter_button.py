@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QAction, QIcon
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -19,9 +19,10 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_bayesseg.gui.review.status_style import status_icon
+from napari_bayesseg.gui.review.status_style import PALETTES, Palette, status_icon
 from napari_bayesseg.review.region_filter import Mark, RegionFilter
 from napari_bayesseg.review.status import Status
+from napari_bayesseg.session.preferences import PaletteName
 
 __all__ = ["FilterButton"]
 
@@ -56,9 +57,7 @@ class FilterButton(QPushButton):
         self._show_all.triggered.connect(self.clear)
         menu.addAction(self._show_all)
         _add_title(menu, "Status")
-        self.statuses = {
-            status: self._tick(menu, status.value, status_icon(status))[0] for status in Status
-        }
+        self.statuses = {status: self._tick(menu, status.value)[0] for status in Status}
         _add_title(menu, "Holds the class")
         self._before_marks = _add_title(menu, "Mark")
         self.marks = {mark: self._tick(menu, mark.value)[0] for mark in Mark}
@@ -67,15 +66,19 @@ class FilterButton(QPushButton):
         menu.addAction(self._volume_row(menu))
         self.setMenu(menu)
         self._menu = menu
+        self.set_palette(PALETTES[PaletteName.OKABE_ITO])
         # The canvas keeps the keyboard when the button is clicked.
         self.setAutoDefault(False)
         self._say()
 
-    def _tick(self, menu: QMenu, text: str, icon: QIcon | None = None) -> tuple[QCheckBox, QAction]:
+    def set_palette(self, palette: Palette) -> None:
+        """Draw the shapes of the statuses in other colours."""
+        for status, box in self.statuses.items():
+            box.setIcon(status_icon(status, palette))
+
+    def _tick(self, menu: QMenu, text: str) -> tuple[QCheckBox, QAction]:
         """Add a box to tick: unlike an entry of the menu, it leaves that open."""
         box = QCheckBox(text)
-        if icon is not None:
-            box.setIcon(icon)
         box.toggled.connect(self._on_toggled)
         holder = QWidget()
         row = QHBoxLayout(holder)

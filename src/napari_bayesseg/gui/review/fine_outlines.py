@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from napari_bayesseg.core.geometry import Geometry, Index3, Roi
 from napari_bayesseg.gui.layers import class_colours
 from napari_bayesseg.gui.review.outlines import rgba
+from napari_bayesseg.gui.review.status_style import Palette
 from napari_bayesseg.io.lazy import BlockArray
 
-__all__ = ["DRAW_COLOUR", "FineOutlines", "fine_colours", "fine_geometry"]
+__all__ = ["FineOutlines", "fine_colours", "fine_geometry"]
 
-DRAW_COLOUR = "#ff5d00"
 """Of a draw's lines: far from the blue and green of classes and the yellow of regions, also for
 the colour-blind."""
 _BACKGROUND = "#ffffff"
@@ -98,7 +98,7 @@ def fine_geometry(geometry: Geometry, box: Roi, factors: Index3) -> Geometry:
     return Geometry.from_matrix(geometry.matrix @ to_voxels, geometry.unit)
 
 
-def fine_colours(num_classes: int) -> DirectLabelColormap:
+def fine_colours(num_classes: int, palette: Palette) -> DirectLabelColormap:
     """Return the colours of the codes of :class:`FineOutlines`."""
     nothing = np.zeros(4, np.float32)
     colours: dict[int | None, NDArray[np.float32]] = {None: nothing, 0: nothing}
@@ -107,5 +107,5 @@ def fine_colours(num_classes: int) -> DirectLabelColormap:
         name = named[label] if label else _BACKGROUND
         colours[label + 1] = rgba(name, _FILL)
         colours[label + 1 + num_classes] = rgba(name, 1.0)
-    colours[2 * num_classes + 1] = rgba(DRAW_COLOUR, 1.0)
+    colours[2 * num_classes + 1] = rgba(palette.draw, 1.0)
     return DirectLabelColormap(color_dict=colours)

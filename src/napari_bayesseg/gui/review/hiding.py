@@ -28,6 +28,11 @@ class Hiding(QObject):
         self._hidden: list[Layer] = []
         self._is_active = False
 
+    def set_key(self, key: int) -> None:
+        """Take another key; what is hidden comes back."""
+        self.end()
+        self._key = key
+
     @property
     def is_active(self) -> bool:
         """Whether layers are hidden at present."""

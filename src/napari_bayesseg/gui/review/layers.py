@@ -16,10 +16,12 @@ from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import VolumeSpec
 from napari_bayesseg.gui.layers import labels_layer, placement
 from napari_bayesseg.gui.review.outlines import Outlines, outline_colours
+from napari_bayesseg.gui.review.status_style import PALETTES, Palette
 from napari_bayesseg.gui.slices import shows
 from napari_bayesseg.numerics.region_list import RegionList
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
+from napari_bayesseg.session.preferences import PaletteName
 
 if TYPE_CHECKING:
     import napari
@@ -71,6 +73,7 @@ class ReviewLayers(QObject):
         self._class_names = class_names
         self._read_only = read_only
         self._outlines = Outlines(spec.shape)
+        self._palette = PALETTES[PaletteName.OKABE_ITO]
         self._reviewed: Labels | None = None
         self._regions: Labels | None = None
         self._is_closing = False
@@ -132,6 +135,13 @@ class ReviewLayers(QObject):
         """Outline one region brightly."""
         self._outlines.set_current(region_id)
         self._mark_stale()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Outline in other colours."""
+        if palette is not self._palette:
+            self._palette = palette
+            if self._regions is not None:
+                self._regions.colormap = outline_colours(palette)
 
     def set_paintable(self, box: Roi | None, mask: NDArray[np.bool_] | None = None) -> None:
         """Outline the voxels of a box that may be painted, or none."""
@@ -195,7 +205,7 @@ class ReviewLayers(QObject):
             self._outlines,
             multiscale=False,
             name=f"{self._spec.name}: regions",
-            colormap=outline_colours(),
+            colormap=outline_colours(self._palette),
             opacity=1.0,
             **placement(self._spec.geometry),
         )

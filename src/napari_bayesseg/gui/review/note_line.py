@@ -33,7 +33,7 @@ class NoteLine(QWidget):
         self.edit = _Line()
         self.edit.setMaxLength(LONGEST_NOTE)
         self.edit.setPlaceholderText("why; Enter saves it")
-        self.edit.setToolTip(action.button_tooltip)
+        self.edit.setToolTip(action.tooltip)
         self.edit.setAccessibleName(action.name)
         self.edit.entered.connect(self._on_entered)
         self.edit.left.connect(self._on_left)

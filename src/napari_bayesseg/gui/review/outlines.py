@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtGui import QColor
 
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.gui.review.status_style import (
-    BOX_COLOUR,
-    CONTOUR_COLOUR,
-    CURRENT_COLOUR,
-    STATUS_COLOURS,
-)
+from napari_bayesseg.gui.review.status_style import Palette
 from napari_bayesseg.io.lazy import BlockArray
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.review.status import Status
@@ -35,7 +30,6 @@ PAINTABLE = 7
 CONTOUR = 248
 GROUPS = 31
 """Regions side by side get different numbers, so that a line is drawn between them."""
-FAINT = 0.45
 
 
 class Outlines(BlockArray):
@@ -130,17 +124,17 @@ def _has_both_neighbours(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_
     return np.moveaxis(both, 0, axis)
 
 
-def outline_colours() -> DirectLabelColormap:
+def outline_colours(palette: Palette) -> DirectLabelColormap:
     """Return the colours of :class:`Outlines`: the current region bright, the others faint."""
-    shades = {code: rgba(STATUS_COLOURS[status], FAINT) for status, code in CODES.items()}
-    shades[CURRENT] = rgba(CURRENT_COLOUR, 1.0)
-    shades[PAINTABLE] = rgba(BOX_COLOUR, 0.8)
+    shades = {code: rgba(palette.statuses[status], palette.faint) for status, code in CODES.items()}
+    shades[CURRENT] = rgba(palette.current, 1.0)
+    shades[PAINTABLE] = rgba(palette.paintable, 0.8)
     nothing = np.zeros(4, np.float32)
     colours: dict[int | None, NDArray[np.float32]] = {None: nothing, 0: nothing}
     colours.update(
         {8 * group + code: shade for group in range(GROUPS) for code, shade in shades.items()}
     )
-    colours[CONTOUR] = rgba(CONTOUR_COLOUR, 1.0)
+    colours[CONTOUR] = rgba(palette.contour, 1.0)
     return DirectLabelColormap(color_dict=colours)
 
 

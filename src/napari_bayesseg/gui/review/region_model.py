@@ -9,12 +9,13 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from qtpy.QtGui import QFont, QIcon
 
-from napari_bayesseg.gui.review.status_style import status_icon
+from napari_bayesseg.gui.review.status_style import PALETTES, Palette, status_icon
 from napari_bayesseg.numerics.region_list import Region, RegionList
 from napari_bayesseg.review.queue import Order
 from napari_bayesseg.review.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.desk_line import cubic_symbol
+from napari_bayesseg.session.preferences import PaletteName
 
 __all__ = ["COLUMNS", "Column", "RegionModel"]
 
@@ -111,6 +112,7 @@ class RegionModel(QAbstractTableModel):
         self._symbols = {"cubic": "", "unit": ""}
         self._upper = float("inf")
         self._order: Order | None = None
+        self._palette = PALETTES[PaletteName.OKABE_ITO]
         self._icons: dict[Status, QIcon] = {}
         self._bold = QFont()
         self._bold.setBold(True)
@@ -137,6 +139,13 @@ class RegionModel(QAbstractTableModel):
         """Mark the column that gives the order by an arrow in its heading."""
         self._order = order
         self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(COLUMNS) - 1)
+
+    def set_palette(self, palette: Palette) -> None:
+        """Draw the shapes of the statuses in other colours."""
+        self._palette, self._icons = palette, {}
+        if self._ids:
+            top, bottom = (self.index(row, STATUS_COLUMN) for row in (0, len(self._ids) - 1))
+            self.dataChanged.emit(top, bottom)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -254,7 +263,7 @@ class RegionModel(QAbstractTableModel):
 
     def _icon(self, status: Status) -> QIcon:
         if status not in self._icons:
-            self._icons[status] = status_icon(status)
+            self._icons[status] = status_icon(status, self._palette)
         return self._icons[status]
 
     def _tooltip(self, region_id: int) -> str:

@@ -17,6 +17,7 @@ from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.review.filter_button import FilterButton
 from napari_bayesseg.gui.review.region_model import COLUMNS, RegionModel
+from napari_bayesseg.gui.review.status_style import Palette
 from napari_bayesseg.review.queue import Order
 
 __all__ = ["RegionView"]
@@ -87,6 +88,11 @@ class RegionView(QWidget):
         """Show in which order the rows are; emits nothing."""
         self.model.set_order(order)
         self.order.setCurrentIndex(list(_ORDERS).index(order))
+
+    def set_palette(self, palette: Palette) -> None:
+        """Draw the shapes of the statuses in other colours."""
+        self.model.set_palette(palette)
+        self.filter.set_palette(palette)
 
     def set_total(self, total: int) -> None:
         """Say how many regions there are beside how many are shown."""

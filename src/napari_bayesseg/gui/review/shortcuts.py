@@ -6,24 +6,36 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QWidget
 
-from napari_bayesseg.gui.review.actions import Action, When
+from napari_bayesseg.gui.review.actions import ALL_ACTIONS, Action, When, actions_of, get_action
 
 if TYPE_CHECKING:
     import napari
     from napari.utils.events import Event
 
-__all__ = ["CanvasKeys", "PanelKeys", "napari_key"]
+__all__ = ["CanvasKeys", "ModeKeys", "PanelKeys", "is_known", "napari_key"]
+
+# Qt's names that napari doesn't know.
+_NAMES = {"PgUp": "PageUp", "PgDown": "PageDown", "Del": "Delete", "Ins": "Insert"}
 
 Handler = Callable[[Any], Any]
 
 
 def napari_key(key: str) -> str:
     """Return a key as napari writes it: ``"Control-Shift-Z"`` for ``"Ctrl+Shift+Z"``."""
-    return key.replace("Ctrl", "Control").replace("+", "-")
+    *modifiers, last = key.split("+") if key != "+" else [key]
+    parts = ["Control" if part == "Ctrl" else part for part in modifiers]
+    return "-".join([*parts, _NAMES.get(last, last)])
+
+
+def is_known(key: str) -> bool:
+    """Whether napari knows a key, so that it can be bound."""
+    # Of one that it doesn't know only the modifiers are left.
+    return str(coerce_keybinding(napari_key(key))).rpartition("+")[2] != ""
 
 
 class PanelKeys:
@@ -33,7 +45,7 @@ class PanelKeys:
     ----------
     panel : QWidget
     actions : iterable of Action
-        Those without a key are left out.
+        Those without a key, and those that take another's place, are left out.
     begin : callable
         Receives an action when its key is pressed.
     """
@@ -41,24 +53,86 @@ class PanelKeys:
     def __init__(
         self, panel: QWidget, actions: Iterable[Action], begin: Callable[[Action], None]
     ) -> None:
+        self._panel = panel
+        self._begin = begin
+        self._active: set[When] = {"always"}
         self._shortcuts: list[tuple[When, QShortcut]] = []
-        for action in actions:
-            if action.key:
-                shortcut = QShortcut(panel)
-                # There are two keys to enter with.
-                keys = ("Enter", "Return") if action.key == "Enter" else (action.key,)
-                shortcut.setKeys([QKeySequence(key) for key in keys])
-                shortcut.setAutoRepeat(False)
-                shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-                shortcut.activated.connect(partial(begin, action))
-                shortcut.setEnabled(action.when == "always")
-                self._shortcuts.append((action.when, shortcut))
+        self.set_actions(actions)
+
+    def set_actions(self, actions: Iterable[Action]) -> None:
+        """Bind other keys."""
+        for _, shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        bound = (action for action in actions if action.key and action.when != "instead")
+        self._shortcuts = [(action.when, self._shortcut(action)) for action in bound]
 
     def set_enabled(self, when: When, is_enabled: bool) -> None:
         """Switch keys on or off that don't work always."""
+        (self._active.add if is_enabled else self._active.discard)(when)
         for other, shortcut in self._shortcuts:
             if other == when:
                 shortcut.setEnabled(is_enabled)
+
+    def _shortcut(self, action: Action) -> QShortcut:
+        shortcut = QShortcut(self._panel)
+        # There are two keys to enter with.
+        keys = ("Enter", "Return") if action.key == "Enter" else (action.key,)
+        shortcut.setKeys([QKeySequence(key) for key in keys])
+        shortcut.setAutoRepeat(False)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(partial(self._begin, action))
+        shortcut.setEnabled(action.when in self._active)
+        return shortcut
+
+
+class ModeKeys:
+    """The keys of every mode on a viewer's canvas: those of the modes that are on are bound.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    begin, end : callable
+        Receive an action when its key goes down, and up where it is one to hold.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        begin: Callable[[Action], None],
+        end: Callable[[Action], None],
+    ) -> None:
+        self._viewer = viewer
+        self._begin, self._end = begin, end
+        self.actions: tuple[Action, ...] = ALL_ACTIONS
+        self._bound: dict[When, CanvasKeys] = {}
+        self.set_active("always", True)
+
+    def set_active(self, when: When, is_active: bool) -> None:
+        """Bind the keys of a mode that begins, or give them back where it ends."""
+        if is_active and when not in self._bound:
+            actions = actions_of(when, self.actions)
+            self._bound[when] = CanvasKeys(self._viewer, actions, self._begin, self._end)
+        elif not is_active and when in self._bound:
+            self._bound.pop(when).close()
+
+    def set_actions(self, actions: tuple[Action, ...]) -> None:
+        """Bind other keys."""
+        modes = tuple(self._bound)
+        self.close()
+        self.actions = actions
+        for when in modes:
+            self.set_active(when, True)
+
+    def key_of(self, name: str) -> str:
+        """Return the key of an action; empty where it has none."""
+        return get_action(name, self.actions).key
+
+    def close(self) -> None:
+        """Give all keys back."""
+        # Those bound last first: what was there before comes back in order.
+        for when in reversed(tuple(self._bound)):
+            self.set_active(when, False)
 
 
 class CanvasKeys:

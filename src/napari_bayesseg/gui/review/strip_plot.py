@@ -10,7 +10,8 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_bayesseg.gui.review.fine_outlines import DRAW_COLOUR
+from napari_bayesseg.gui.review.status_style import PALETTES, Palette
+from napari_bayesseg.session.preferences import PaletteName
 
 __all__ = ["StripPlot"]
 
@@ -19,7 +20,7 @@ _MARGIN = 12.0
 _AXIS = 16.0  # for the numbers below
 _RADIUS = 4.0
 _REACH = 8.0  # pixels from a dot at which a click still means it
-_DOT, _SHOWN = QColor("#56b4e9"), QColor(DRAW_COLOUR)
+_DOT = QColor("#56b4e9")
 
 
 def _plain(value: float) -> str:
@@ -29,7 +30,7 @@ def _plain(value: float) -> str:
 class StripPlot(QWidget):
     """Volumes over the draws; a click on a dot chooses its draw.
 
-    Blue dots: draws; orange: the one that is looked at, as on the canvas; band and ticks:
+    Blue dots: draws; another colour: the one that is looked at, as on the canvas; band and ticks:
     percentiles 5 to 95 and the median; line: the predicted label.
     """
 
@@ -43,6 +44,7 @@ class StripPlot(QWidget):
         self._interval = (np.nan, np.nan, np.nan)
         self._shown = 0
         self._text_of: Callable[[float], str] = _plain
+        self.set_palette(PALETTES[PaletteName.OKABE_ITO])
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumHeight(_HEIGHT)
         self.setMouseTracking(True)
@@ -51,6 +53,11 @@ class StripPlot(QWidget):
     def sizeHint(self) -> QSize:
         """Return a height that leaves room for the list."""
         return QSize(200, _HEIGHT)
+
+    def set_palette(self, palette: Palette) -> None:
+        """Mark the draw that is looked at in the colour that it has on the canvas."""
+        self._shown_colour = QColor(palette.draw)
+        self.update()
 
     def set_volumes(
         self,
@@ -186,6 +193,6 @@ class StripPlot(QWidget):
             painter.drawEllipse(self.place(volume), _RADIUS, _RADIUS)
         if 0 < self._shown <= self._volumes.size:
             painter.setPen(QPen(text, 1.5))
-            painter.setBrush(_SHOWN)
+            painter.setBrush(self._shown_colour)
             place = self.place(float(self._volumes[self._shown - 1]))
             painter.drawEllipse(place, _RADIUS + 2, _RADIUS + 2)

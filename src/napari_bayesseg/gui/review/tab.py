@@ -12,26 +12,25 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import ACTIONS, FINISH_EDIT, get_action
+from napari_bayesseg.gui.review.actions import ALL_ACTIONS, Action, get_action
 from napari_bayesseg.gui.review.audit_panel import AuditPanel
+from napari_bayesseg.gui.review.buttons import ActionButton
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
 from napari_bayesseg.gui.review.draws_panel import DrawsPanel
 from napari_bayesseg.gui.review.edit_panel import EditPanel
 from napari_bayesseg.gui.review.files_panel import FilesPanel
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
+from napari_bayesseg.gui.review.region_list import RegionList
 from napari_bayesseg.gui.review.region_view import RegionView
 from napari_bayesseg.gui.review.shortcuts import PanelKeys
+from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.gui.review.tasks import TaskPages
 from napari_bayesseg.gui.review.threshold_panel import ThresholdPanel
-from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.review.edits import Contour
-from napari_bayesseg.review.queue import Order
-from napari_bayesseg.review.region_filter import RegionFilter
 from napari_bayesseg.review.status import Replacement
 from napari_bayesseg.session.desk import ReviewDesk
-from napari_bayesseg.session.desk_line import cubic_symbol
+from napari_bayesseg.session.preferences import Preferences
 from napari_bayesseg.session.session import Session
 
 if TYPE_CHECKING:
@@ -79,8 +78,8 @@ class ReviewTab(QWidget):
         self._stack = QStackedWidget()
         self._former_page: QWidget | None = None
         self._lay_out()
-        keys = (*ACTIONS, FINISH_EDIT, get_action("stop_audit"))
-        self._keys = PanelKeys(self, keys, begin)
+        self._keys = PanelKeys(self, ALL_ACTIONS, begin)
+        self.list = RegionList(self.regions, self.decisions.note, self.control, self)
         self.control.said.connect(self.messages.note)
         self.control.audit_asked.connect(self._on_audit_asked)
         self.audits.running_changed.connect(self._on_auditing)
@@ -90,12 +89,7 @@ class ReviewTab(QWidget):
         self.panel.thresholds.dragged.connect(self._on_dragged)
         self.panel.thresholds.released.connect(self._on_released)
         self.panel.measure_chosen.connect(self._on_measure_chosen)
-        self.regions.chosen.connect(self._on_region_chosen)
-        self.regions.order_chosen.connect(self._on_order_chosen)
-        self.regions.filter_chosen.connect(self._on_filter_chosen)
-        self.regions.filter.min_volume_chosen.connect(self._on_min_volume_chosen)
         self.decisions.replacement_chosen.connect(self._on_replacement_chosen)
-        self.decisions.note.written.connect(self._on_note_written)
         self.control.note_wanted.connect(self._write_note)
         self.files.crops_changed.connect(partial(setattr, self.control, "crop_settings"))
         session.desk_changed.connect(self.set_desk)
@@ -117,21 +111,18 @@ class ReviewTab(QWidget):
         self.edit.set_desk(desk)
         self.draws.set_desk(desk, self.control.canvas)
         self.audits.set_desk(desk)
+        self.list.set_desk(desk)
         if desk is None:
-            self.regions.model.clear()
             self._stack.setCurrentIndex(0)
             return
         self._connections = (
             (desk.measure_changed, self._on_measure),
             (desk.thresholds_changed, self._on_thresholds),
-            (desk.regions_changed, self._on_regions),
-            (desk.queue_changed, self._on_queue),
-            (desk.statuses_changed, self._on_statuses),
-            (desk.current_changed, self._on_current),
+            (desk.regions_changed, self._show_line),
+            (desk.statuses_changed, self._show_line),
             (desk.editing_changed, self._on_editing),
             (desk.editor.contour_changed, self._on_contour),
             (desk.busy_changed, self.panel.set_busy),
-            (desk.notes.changed, self._on_notes),
             (desk.crops.running_changed, self.files.set_writing_crops),
             (desk.crops.progressed, self.files.set_crops_share),
             (desk.saved, self._on_saved),
@@ -156,8 +147,10 @@ class ReviewTab(QWidget):
             self.edit, "Edit", "Paint, fill, smooth, grow and shrink in this region"
         )
         self.tasks.add_page(self.draws, "Draws", "How the draws disagree about this region")
-        self.tasks.add_page(self.files, "Files", "Begin from a mask; write mask and decisions")
         self.tasks.add_page(self.audits, "Audit", "Check random places among what is left unseen")
+        self.tasks.add_page(
+            self.files, "Files", "Begin from a mask, compare; write mask, decisions, crops"
+        )
         column.addWidget(self.tasks)
         column.addWidget(self.progress)
         empty = QLabel(NO_REVIEW)
@@ -169,15 +162,32 @@ class ReviewTab(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self._stack)
 
+    def set_actions(self, actions: tuple[Action, ...]) -> None:
+        """Let the actions have other keys, here and on the canvas."""
+        self._keys.set_actions(actions)
+        for button in self.findChildren(ActionButton):
+            button.set_action(get_action(button.action.id, actions))
+        desk = self._desk
+        if desk is not None:  # some captions say what is going on
+            self.decisions.set_editing(desk.editing)
+            self.files.set_writing_crops(desk.crops.is_running)
+        self.control.set_actions(actions)
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Show everything as the person likes it."""
+        palette = PALETTES[preferences.palette]
+        self.regions.set_palette(palette)
+        self.draws.set_palette(palette)
+        self.edit.set_margin(preferences.edit_margin)
+        self.audits.propose_places(preferences.audit_places)
+        self.control.set_preferences(preferences)
+
     def _fill(self, desk: ReviewDesk) -> None:
         """Show everything about a review that was opened."""
         notices = ([_READ_ONLY] if desk.read_only else []) + [desk.review.notice]
         self.messages.set_notice(" ".join(filter(None, notices)))
         self.panel.set_result(desk.result)
         self.panel.set_busy(desk.is_busy)
-        self.regions.filter.set_classes(desk.result.class_names)
-        self.regions.filter.set_filter(desk.queue.filter)
-        self.regions.set_order(desk.queue.order)
         self.files.set_writing_crops(desk.crops.is_running)
         self.decisions.set_replacements(
             desk.result.class_names[0], desk.review.has_start, desk.replacement
@@ -186,7 +196,7 @@ class ReviewTab(QWidget):
         self.decisions.set_editing(desk.editing)
         self.progress.clear_saved()
         self._on_measure(desk.settings.measure)
-        self._on_regions()
+        self._show_line()
 
     def _begin_from(self, session: Session, mask: Volume) -> None:
         if self._desk is not None:
@@ -201,56 +211,7 @@ class ReviewTab(QWidget):
 
     def _on_thresholds(self, lower: float, upper: float) -> None:
         self.panel.thresholds.set_values(lower, upper)
-        self.regions.model.set_upper(upper)
         self._show_line()
-
-    def _on_regions(self) -> None:
-        desk = self._desk
-        if desk is None:
-            return
-        unit = get_measure(split_excess(desk.settings.measure)[0]).unit
-        self.regions.model.set_upper(desk.settings.upper)
-        self.regions.model.set_table(
-            desk.table, desk.queue.ids, desk.statuses, unit, desk.notes.texts
-        )
-        self.regions.filter.set_min_volume(
-            desk.settings.min_volume or 0.0,
-            desk.result.geometry.voxel_volume,
-            cubic_symbol(desk.table.unit),
-        )
-        self.regions.set_total(len(desk.table.regions))
-        self._on_current(desk.current)
-        self._show_line()
-
-    def _on_queue(self) -> None:
-        desk = self._desk
-        if desk is not None:
-            self.regions.set_order(desk.queue.order)
-            self.regions.model.set_ids(desk.queue.ids)
-            self._on_current(desk.current)
-
-    def _on_statuses(self, changed: tuple[int, ...]) -> None:
-        desk = self._desk
-        if desk is not None:
-            self.regions.model.set_statuses(desk.statuses, changed)
-            # A decided region may leave a list that is filtered by status.
-            self.regions.model.set_ids(desk.queue.ids)
-            self._on_current(desk.current)
-            self._show_line()
-
-    def _on_current(self, region: Region | None) -> None:
-        self.regions.show_current(None if region is None else region.id)
-        self._show_note()
-
-    def _on_notes(self, changed: tuple[int, ...]) -> None:
-        if self._desk is not None:
-            self.regions.model.set_notes(self._desk.notes.texts, changed)
-            self._show_note()
-
-    def _show_note(self) -> None:
-        desk = self._desk
-        if desk is not None:
-            self.decisions.note.show_note(desk.current, desk.notes.text(desk.queue.current_id))
 
     def _on_editing(self, is_editing: bool) -> None:
         """Bring the page of editing to the front while the brush is out."""
@@ -302,31 +263,6 @@ class ReviewTab(QWidget):
     def _on_measure_chosen(self, measure: str) -> None:
         if self._desk is not None:
             self._desk.set_measure(measure)
-
-    def _on_region_chosen(self, region_id: int) -> None:
-        desk, canvas = self._desk, self.control.canvas
-        if desk is None or canvas is None:
-            return
-        if desk.current is not None and desk.current.id == region_id:
-            canvas.fly()  # back to where the person has scrolled away from
-        else:
-            desk.go_to(region_id)
-
-    def _on_order_chosen(self, order: Order) -> None:
-        if self._desk is not None:
-            self._desk.set_order(order)
-
-    def _on_filter_chosen(self, wanted: RegionFilter) -> None:
-        if self._desk is not None:
-            self._desk.set_filter(wanted.statuses, wanted.classes, wanted.marks)
-
-    def _on_min_volume_chosen(self, volume: float) -> None:
-        if self._desk is not None:
-            self._desk.set_min_volume(volume or None)
-
-    def _on_note_written(self, region: Region, text: str) -> None:
-        if self._desk is not None:
-            self._desk.notes.write(text, region)
 
     def _write_note(self) -> None:
         self.tasks.show_page(self.decisions)
