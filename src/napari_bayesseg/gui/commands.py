@@ -143,6 +143,11 @@ def play_draws() -> None:
     run_action("play_draws")
 
 
+def take_draw() -> None:
+    """Run the action of this name."""
+    run_action("take_draw")
+
+
 def toggle_runner_up() -> None:
     """Run the action of this name."""
     run_action("toggle_runner_up")

@@ -125,6 +125,10 @@ class ReviewDesk(EditDesk):
         """Leave regions smaller than this out, in cubic units of the scan, as `release` does."""
         self._find_with(min_volume=volume)
 
+    def set_merge_distance(self, distance: float | None) -> None:
+        """Join regions that are no farther apart, in the scan's unit, as `release` does."""
+        self._find_with(merge_distance=distance)
+
     def _find_with(self, **changes: float | None) -> None:
         if self._wanted_measure is not None:
             return  # these are thresholds of the measure that is about to be replaced

@@ -99,6 +99,14 @@ def test_ticks_stay_while_the_menu_is_open_and_sizes_have_units(window: ReviewWi
     assert view.model.rowCount() == 0
     spin.setValue(0.0)
     window.wait(lambda: not window.desk.is_busy and window.desk.settings.min_volume is None)
+    # Cubes are 5 voxels apart along y and x, 2.5 micrometers; 16 is as long as a region may be.
+    before = len(window.desk.table.regions)
+    view.filter.merge_distance.setValue(3.0)
+    window.wait(lambda: not window.desk.is_busy and window.desk.settings.merge_distance == 3.0)
+    assert len(window.desk.table.regions) < before
+    view.filter.merge_distance.setValue(0.0)
+    window.wait(lambda: not window.desk.is_busy and window.desk.settings.merge_distance is None)
+    assert len(window.desk.table.regions) == before
     assert view.model.rowCount() == 18
 
 

@@ -210,6 +210,10 @@ class ReviewControl(EditControl, AuditActions, FileControl):
         """Show one draw after the other, or stop."""
         self._open_canvas.disagreement.player.toggle()
 
+    def take_draw(self) -> None:
+        """Give the current region the labels of the draw that is shown."""
+        self.desk.take_draw()
+
     def toggle_runner_up(self) -> None:
         """Outline the runner-up classes, or no more."""
         self.desk.draws.toggle_runner_up()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DrawsPanel"]
 
-_BUTTONS = (("draw_previous", "draw_next", "play_draws", "toggle_runner_up"),)
+_BUTTONS = (("draw_previous", "draw_next", "play_draws", "take_draw", "toggle_runner_up"),)
 _WAITING = "making the draws\u2026"
 _POINT = "Point at a voxel to read what the network says there"
 _CLASS_TIP = "Whose volume is shown: that of the region's voxels to which a draw gives this class"

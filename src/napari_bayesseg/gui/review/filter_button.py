@@ -33,6 +33,7 @@ _SHORT = {
     Mark.CONFLICT: "conflicts",
 }
 _LARGEST_VOLUME = 1e12
+_MOST_VOXELS_APART = 8
 
 
 class FilterButton(QPushButton):
@@ -44,10 +45,13 @@ class FilterButton(QPushButton):
         A :class:`RegionFilter`.
     min_volume_chosen : Signal(float)
         Least volume of a region, in cubic units of the scan.
+    merge_distance_chosen : Signal(float)
+        Up to which distance regions are one, in the scan's unit; 0: as they are connected.
     """
 
     chosen = Signal(object)
     min_volume_chosen = Signal(float)
+    merge_distance_chosen = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,7 +67,18 @@ class FilterButton(QPushButton):
         self.marks = {mark: self._tick(menu, mark.value)[0] for mark in Mark}
         menu.addSeparator()
         self.min_volume = QDoubleSpinBox()
-        menu.addAction(self._volume_row(menu))
+        self.min_volume.setRange(0.0, _LARGEST_VOLUME)
+        self.min_volume.setToolTip("Smaller regions are left out of the list, and of the numbers")
+        self.min_volume.valueChanged.connect(self.min_volume_chosen)
+        menu.addAction(_number_row(menu, "Smallest", self.min_volume))
+        self.merge_distance = QDoubleSpinBox()
+        self.merge_distance.setSpecialValueText("never")
+        self.merge_distance.setToolTip(
+            "Regions that are no farther apart become one, as the fragments of one streak, as long "
+            "as it still fits the screen"
+        )
+        self.merge_distance.valueChanged.connect(self.merge_distance_chosen)
+        menu.addAction(_number_row(menu, "Join within", self.merge_distance))
         self.setMenu(menu)
         self._menu = menu
         self.set_palette(PALETTES[PaletteName.OKABE_ITO])
@@ -88,20 +103,6 @@ class FilterButton(QPushButton):
         action.setDefaultWidget(holder)
         menu.addAction(action)
         return box, action
-
-    def _volume_row(self, menu: QMenu) -> QWidgetAction:
-        self.min_volume.setRange(0.0, _LARGEST_VOLUME)
-        self.min_volume.setKeyboardTracking(False)
-        self.min_volume.setToolTip("Smaller regions are left out of the list, and of the numbers")
-        self.min_volume.valueChanged.connect(self.min_volume_chosen)
-        holder = QWidget()
-        row = QHBoxLayout(holder)
-        row.setContentsMargins(10, 2, 10, 4)
-        row.addWidget(QLabel("Smallest"))
-        row.addWidget(self.min_volume, 1)
-        action = QWidgetAction(menu)
-        action.setDefaultWidget(holder)
-        return action
 
     @property
     def filter(self) -> RegionFilter:
@@ -134,6 +135,15 @@ class FilterButton(QPushButton):
             self.min_volume.setSingleStep(10 * voxel)
             self.min_volume.setSuffix(f" {unit}")
             self.min_volume.setValue(volume)
+
+    def set_merge_distance(self, distance: float, spacing: float, unit: str) -> None:
+        """Show up to which distance regions are joined; `spacing` is the smallest one."""
+        with signals_blocked(self.merge_distance):
+            self.merge_distance.setDecimals(max(0, 2 - math.floor(math.log10(spacing))))
+            self.merge_distance.setRange(0.0, _MOST_VOXELS_APART * spacing)
+            self.merge_distance.setSingleStep(spacing)
+            self.merge_distance.setSuffix(f" {unit}")
+            self.merge_distance.setValue(distance)
 
     def set_filter(self, wanted: RegionFilter) -> None:
         """Tick what a filter holds; emits nothing."""
@@ -185,3 +195,16 @@ def _add_title(menu: QMenu, text: str) -> QAction:
     action.setDefaultWidget(label)
     menu.addAction(action)
     return line
+
+
+def _number_row(menu: QMenu, title: str, number: QDoubleSpinBox) -> QWidgetAction:
+    """Return an entry with a number to type."""
+    number.setKeyboardTracking(False)
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(10, 2, 10, 4)
+    row.addWidget(QLabel(title))
+    row.addWidget(number, 1)
+    action = QWidgetAction(menu)
+    action.setDefaultWidget(holder)
+    return action

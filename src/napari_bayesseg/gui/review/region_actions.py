@@ -140,6 +140,13 @@ REGION_ACTIONS = (
         "Show one draw after the other, four a second; again, or any decision, to stop.",
     ),
     Action(
+        "take_draw",
+        "Take",
+        "take this draw for this region",
+        "Shift+J",
+        "Give this region the labels of the draw that is shown; go to the next undecided one.",
+    ),
+    Action(
         "toggle_runner_up",
         "Runner-up",
         "outline the runner-up classes",

@@ -15,7 +15,7 @@ from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.review.queue import Order
 from napari_bayesseg.review.region_filter import RegionFilter
 from napari_bayesseg.session.desk import ReviewDesk
-from napari_bayesseg.session.desk_line import cubic_symbol
+from napari_bayesseg.session.desk_line import cubic_symbol, unit_symbol
 
 __all__ = ["RegionList"]
 
@@ -44,6 +44,7 @@ class RegionList(QObject):
         view.order_chosen.connect(self._on_order_chosen)
         view.filter_chosen.connect(self._on_filter_chosen)
         view.filter.min_volume_chosen.connect(self._on_min_volume_chosen)
+        view.filter.merge_distance_chosen.connect(self._on_merge_distance_chosen)
         note.written.connect(self._on_note_written)
 
     def set_desk(self, desk: ReviewDesk | None) -> None:
@@ -82,6 +83,11 @@ class RegionList(QObject):
         self._view.model.set_upper(desk.settings.upper)
         self._view.model.set_table(
             desk.table, desk.queue.ids, desk.statuses, unit, desk.notes.texts
+        )
+        self._view.filter.set_merge_distance(
+            desk.settings.merge_distance or 0.0,
+            min(desk.result.geometry.spacing),
+            unit_symbol(desk.table.unit),
         )
         self._view.filter.set_min_volume(
             desk.settings.min_volume or 0.0,
@@ -138,6 +144,10 @@ class RegionList(QObject):
     def _on_filter_chosen(self, wanted: RegionFilter) -> None:
         if self._desk is not None:
             self._desk.set_filter(wanted.statuses, wanted.classes, wanted.marks)
+
+    def _on_merge_distance_chosen(self, distance: float) -> None:
+        if self._desk is not None:
+            self._desk.set_merge_distance(distance or None)
 
     def _on_min_volume_chosen(self, volume: float) -> None:
         if self._desk is not None:
