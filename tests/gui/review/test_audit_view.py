@@ -65,6 +65,9 @@ def test_the_same_fingers_answer_and_then_decide_again(window: ReviewWindow) -> 
     assert not desk.editing
     assert "J agrees" in window.tab.messages.message.text()
     assert audit.place == places[2]
+    window.press(Key.Key_O, SHIFT)  # looking about is no decision
+    assert window.tab.control.side.orthogonal is not None
+    window.press(Key.Key_O, SHIFT)
     window.press(Key.Key_J)
     window.press(Key.Key_J)
     assert [audit.former[0].answers[n] for n in range(4)] == [True, False, True, True]
