@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.gui.review.actions import ACTIONS
+from napari_bayesseg.gui.review.actions import ACTIONS, AUDIT_ACTIONS
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.io.writers import write_volume
 from napari_bayesseg.review.crop_boxes import CropChoice, CropSettings
@@ -87,10 +87,11 @@ def test_buttons_do_the_same(window: ReviewWindow) -> None:
 
 def test_every_action_has_a_button(window: ReviewWindow) -> None:
     tab = window.tab
-    buttons = {**tab.decisions.buttons, **tab.edit.buttons, **tab.files.buttons}
+    pages = (tab.decisions, tab.edit, tab.draws, tab.audits, tab.files)
+    buttons = {name: button for page in pages for name, button in page.buttons.items()}
     buttons["restore_layers"] = tab.messages.restore
-    buttons["audit"] = tab.audits.buttons["audit"]
-    assert set(buttons) == {action.id for action in ACTIONS}
+    answers = {action.id for action in AUDIT_ACTIONS}
+    assert set(buttons) == {action.id for action in ACTIONS} | answers
     assert all(button.toolTip() == button.action.button_tooltip for button in buttons.values())
 
 

@@ -268,6 +268,6 @@ def test_both_themes_can_be_read_and_nothing_is_cut(window: ReviewWindow) -> Non
         row = picture.height() - 3
         colours = {picture.pixel(x, row) for x in range(picture.width())}
         assert len(colours) >= 3  # background, and at least two zones
-    assert tab.minimumSizeHint().width() <= 380
+    assert tab.minimumSizeHint().width() <= 370  # what a dock of 390 leaves
     for button in tab.decisions.buttons.values():
         assert button.sizeHint().width() <= button.width() + 2
