@@ -204,6 +204,8 @@ def _slide(screen: Screen, camera: Camera) -> None:
 
 
 def _save(screen: Screen, home: Path) -> bool:
+    screen.click("tab Files")
+    time.sleep(0.5)
     screen.click("button Save mask")
     time.sleep(1.5)
     out = home / "mask.ome.tif"

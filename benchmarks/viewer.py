@@ -29,7 +29,7 @@ _LIMIT_SECONDS = 600
 def run(quick: bool) -> list[Row]:
     """Open the viewer, press Run, move a handle, walk through 3,000 regions."""
     found = measured()
-    delays, keys = found["run"]["delays_ms"], found["keys"]
+    delays, keys, decisions = found["run"]["delays_ms"], found["keys"], found["decisions"]
     return [
         _row(FIRST_BLOCK, found["run"]["first_block_seconds"], at_most(3)),
         *_quantiles(
@@ -39,6 +39,10 @@ def run(quick: bool) -> list[Row]:
         _row("regions in the long queue", keys["regions"], at_least(3000)),
         *_quantiles("key N to the next region, drawn", keys["next"], at_most(150), None),
         *_quantiles("key J: saved, next region, drawn", keys["accept"], at_most(150), None),
+        _row("decisions by keys in a row, saved", decisions["saved"], at_least(300)),
+        _row("seconds a decision, by a script", float(np.mean(decisions["ms"])) / 1e3),
+        *_quantiles("one of these decisions", decisions["ms"], at_most(150), None),
+        *_quantiles("event delay meanwhile", decisions["delays_ms"], None, None),
     ]
 
 

@@ -27,6 +27,7 @@ _PLUGIN = ("napari-bayesseg", "Segment and review")
 _BEAT_MS = 5
 _HANDLE_STEPS = 60
 _KEY_PRESSES = 40
+_DECISIONS = 300
 _LIMIT_SECONDS = 180.0
 
 
@@ -196,6 +197,27 @@ def time_keys(viewer: napari.Viewer, widget: MainWidget, result: Path) -> dict[s
     return found
 
 
+def decide_on_and_on(viewer: napari.Viewer, widget: MainWidget) -> dict[str, Any]:
+    """Decide 300 regions by keys, as fast as they come: accept, reject, defer.
+
+    Returns milliseconds from the key to the window at rest with the next region drawn, how late
+    the window answered meanwhile, and how many decisions were saved.
+    """
+    desk, canvas = widget.session.desk, _canvas(viewer)
+    keys = (Qt.Key.Key_J, Qt.Key.Key_J, Qt.Key.Key_K, Qt.Key.Key_J, Qt.Key.Key_U)
+    heartbeat = Heartbeat()
+    heartbeat.start()
+    times, before = [], len(desk.review.history.applied)
+    for number in range(_DECISIONS):
+        started = time.perf_counter()
+        QTest.keyClick(canvas, keys[number % len(keys)])
+        QApplication.processEvents()
+        times.append(1e3 * (time.perf_counter() - started))
+        live(20)
+    saved = len(desk.review.history.applied) - before
+    return {"ms": times, "delays_ms": heartbeat.stop(), "saved": saved}
+
+
 def _canvas(viewer: napari.Viewer) -> QWidget:
     """Return the widget that napari draws on and that receives its keys."""
     window = next(w for w in QApplication.topLevelWidgets() if w.isVisible() and w.isWindow())
@@ -209,6 +231,7 @@ def main() -> None:
     found: dict[str, Any] = {"run": time_a_run(viewer, widget)}
     found["handle_ms"] = time_a_handle(widget)
     found["keys"] = time_keys(viewer, widget, many_regions(folder))
+    found["decisions"] = decide_on_and_on(viewer, widget)
     viewer.close()
     print(json.dumps(found))
 
