@@ -17,7 +17,7 @@ from benchmarks.data import MODELS, sample, workspace
 from benchmarks.predictions import predicted
 from benchmarks.rows import Row, at_least
 from napari_bayesseg.numerics.binomial_bound import binomial_upper_bound
-from napari_bayesseg.review.audit import CONFIDENCE, AuditOutcome
+from napari_bayesseg.review.audit.audit import CONFIDENCE, AuditOutcome
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.background import ThreadBackground
 from napari_bayesseg.session.desk import ReviewDesk

@@ -18,12 +18,12 @@ from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.threshold_curve import threshold_curve
 from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, MEASURES
-from napari_bayesseg.review.region_settings import (
+from napari_bayesseg.review.regions.region_settings import (
     RegionSettings,
     default_measure,
     default_settings,
 )
-from napari_bayesseg.review.region_source import RegionSource
+from napari_bayesseg.review.regions.region_source import RegionSource
 
 __all__ = ["REJECT", "TAKE", "VOXELWISE", "CaseWorth", "case_worth", "wide_settings"]
 

@@ -23,13 +23,13 @@ from benchmarks.durability_steps import (
 from benchmarks.rows import Row, at_least, at_most
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.review.freezing import freeze
-from napari_bayesseg.review.history import History
-from napari_bayesseg.review.operations import Operation, RegionDecision
+from napari_bayesseg.review.journal.freezing import freeze
+from napari_bayesseg.review.journal.history import History
+from napari_bayesseg.review.journal.operations import Operation, RegionDecision
+from napari_bayesseg.review.journal.snapshots import SNAPSHOTS, write_snapshot
+from napari_bayesseg.review.labels.voxels import VoxelSet
 from napari_bayesseg.review.review import Review
-from napari_bayesseg.review.snapshots import SNAPSHOTS, write_snapshot
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import VoxelSet
 from tests.review.cases import write_random_result
 from tests.review.kills import kill_again_and_again
 

@@ -18,10 +18,10 @@ from napari_bayesseg.inference.import_probabilities import import_probabilities
 from napari_bayesseg.inference.result import Result, load_result
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.labels.voxels import VoxelChange, VoxelSet
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import VoxelChange, VoxelSet
 
 __all__ = ["SHAPE", "Person", "make_result", "resources", "without_waiting_for_the_disk"]
 

@@ -12,10 +12,10 @@ import numpy as np
 from benchmarks.rows import Row, at_most
 from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.orders import Order, rank_regions
-from napari_bayesseg.review.queue import RegionQueue
-from napari_bayesseg.review.region_columns import RegionColumns
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.orders import Order, rank_regions
+from napari_bayesseg.review.regions.queue import RegionQueue
+from napari_bayesseg.review.regions.region_columns import RegionColumns
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.desk_line import QueueNumbers
 

@@ -11,9 +11,9 @@ from benchmarks.predictions import predicted
 from benchmarks.rows import Row, at_most
 from benchmarks.unseen import kinds_of_defects
 from napari_bayesseg.numerics.regions import DEFAULT_EXTENT_VOXELS, Region
-from napari_bayesseg.review.region_settings import default_measure, default_settings
-from napari_bayesseg.review.region_source import RegionSource
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.region_settings import default_measure, default_settings
+from napari_bayesseg.review.regions.region_source import RegionSource
+from napari_bayesseg.review.regions.region_table import RegionTable
 
 __all__ = ["defect_shares", "run"]
 

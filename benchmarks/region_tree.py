@@ -19,10 +19,10 @@ from benchmarks.rows import Row, at_least, at_most
 from napari_bayesseg.core.geometry import Geometry
 from napari_bayesseg.numerics.component_tree import ComponentTree
 from napari_bayesseg.numerics.threshold_curve import threshold_curve
-from napari_bayesseg.review.region_names import RegionNames
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.region_source import RegionSource
-from napari_bayesseg.review.region_tree import TreeCache
+from napari_bayesseg.review.regions.region_names import RegionNames
+from napari_bayesseg.review.regions.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_source import RegionSource
+from napari_bayesseg.review.regions.region_tree import TreeCache
 
 __all__ = ["run", "shells"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.region_table import RegionTable
 
 __all__ = ["Places", "WorthCurve", "inspect", "most_uncertain", "runner_up", "voxelwise_curve"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from napari_bayesseg.cli.commands import COMMANDS
 from napari_bayesseg.core.settings import InferenceSettings
-from napari_bayesseg.gui.review.actions import ACTIONS
+from napari_bayesseg.gui.review.keys.actions import ACTIONS
 from napari_bayesseg.numerics.uncertainty import MEASURES
 
 ROOT = Path(__file__).parents[1]

@@ -32,7 +32,7 @@ from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.networks.checkpoint import Normalisation
 from napari_bayesseg.posteriors.network import NetworkPosterior
-from napari_bayesseg.review.region_table import find_result_regions
+from napari_bayesseg.review.regions.region_table import find_result_regions
 from tests.models import small_network, write_model
 
 SHAPE = (8, 24, 24)

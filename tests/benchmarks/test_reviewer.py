@@ -13,7 +13,7 @@ from benchmarks.reviewer import (
     runner_up,
     voxelwise_curve,
 )
-from napari_bayesseg.review.region_table import find_result_regions
+from napari_bayesseg.review.regions.region_table import find_result_regions
 from tests.results import write_result
 
 SHAPE = (2, 6, 10)

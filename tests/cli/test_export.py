@@ -10,8 +10,8 @@ import pytest
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.io.readers import read_volume
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.region_source import RegionSource
+from napari_bayesseg.review.regions.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_source import RegionSource
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
 from tests.cli.conftest import Run

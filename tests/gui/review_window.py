@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_bayesseg.gui.main_widget import MainWidget
-from napari_bayesseg.gui.review.actions import PLUGIN
+from napari_bayesseg.gui.review.keys.actions import PLUGIN
 from napari_bayesseg.gui.review.tab import ReviewTab
 from napari_bayesseg.session.desk import ReviewDesk
 from tests.session.places import begin_review, write_places

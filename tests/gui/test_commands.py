@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from napari_bayesseg.gui import commands
 from napari_bayesseg.gui.commands import find_review_tab
 from napari_bayesseg.gui.main_widget import MainWidget
-from napari_bayesseg.gui.review.actions import ACTIONS
+from napari_bayesseg.gui.review.keys.actions import ACTIONS
 from napari_bayesseg.review.status import Status
 from tests.gui.review_window import ReviewWindow, open_review_window
 

@@ -20,10 +20,10 @@ import napari_bayesseg
 from napari_bayesseg.gui import preferences as page
 from napari_bayesseg.gui.heat import heat_colours
 from napari_bayesseg.gui.preferences import KEYS, PAGES, page_schema
-from napari_bayesseg.gui.review.actions import PLUGIN
+from napari_bayesseg.gui.review.keys.actions import PLUGIN
 from napari_bayesseg.gui.review.outlines import CONTOUR, rgba
 from napari_bayesseg.gui.review.status_style import PALETTES
-from napari_bayesseg.review.edits import BrushReach
+from napari_bayesseg.review.labels.edits import BrushReach
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.preferences import HeatColours, PaletteName, Preferences
 from tests.gui.review_window import ReviewWindow, open_review_window

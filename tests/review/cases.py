@@ -13,8 +13,8 @@ from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_table import RegionTable
 from tests.results import GEOMETRY, write_result
 
 SHAPE = (5, 70, 130)  # 1 x 2 x 3 chunks of the reviewed mask

@@ -17,9 +17,9 @@ import numpy as np
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import load_result
+from napari_bayesseg.review.labels.voxels import VoxelChange, VoxelSet, voxel_change_from_indices
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import VoxelChange, VoxelSet, voxel_change_from_indices
 from tests.review.cases import SETTINGS, SHAPE, blocks, table_of
 
 DECISIONS = (Status.ACCEPTED, Status.REJECTED, Status.DEFERRED, Status.PENDING)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.review.replaying import checked_rows, replay
+from napari_bayesseg.review.journal.replaying import checked_rows, replay
 from napari_bayesseg.review.review import Review
 from tests.review.cases import naive_replay
 

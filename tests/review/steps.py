@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.review.labels.voxels import voxel_change_from_indices
 from napari_bayesseg.review.review import Review, read_reviewed_labels
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import voxel_change_from_indices
 from tests.review.cases import SETTINGS, blocks, table_of
 
 TABLE = table_of(blocks())

@@ -10,9 +10,11 @@ from numpy.testing import assert_array_equal
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.review.decision_files import write_decisions
 from napari_bayesseg.review.decisions import read_labels_to_be
-from napari_bayesseg.review.edits import (
+from napari_bayesseg.review.files.decision_files import write_decisions
+from napari_bayesseg.review.journal.operation_rows import operation_of
+from napari_bayesseg.review.journal.operations import Operation
+from napari_bayesseg.review.labels.edits import (
     BrushReach,
     EditPlace,
     edit_place,
@@ -22,14 +24,12 @@ from napari_bayesseg.review.edits import (
     smooth_region,
     surroundings,
 )
-from napari_bayesseg.review.operation_rows import operation_of
-from napari_bayesseg.review.operations import Operation
+from napari_bayesseg.review.labels.voxels import VoxelChange, voxel_change_from_indices
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import VoxelChange, voxel_change_from_indices
 from tests.review.cases import SETTINGS, SHAPE, naive_replay, runner_up
+from tests.review.files.test_decision_files import read_csv
 from tests.review.steps import LABELS, TABLE, assert_mask, decide, paint, reopened, status
-from tests.review.test_decision_files import read_csv
 
 SPACING = (2.0, 0.5, 0.5)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
-from napari_bayesseg.review.journal_rows import Row
+from napari_bayesseg.review.journal.journal_rows import Row
 from napari_bayesseg.review.notes import (
     LONGEST_NOTE,
     note_content,

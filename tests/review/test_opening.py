@@ -14,10 +14,10 @@ from napari_bayesseg.inference.result import Result, load_result
 from napari_bayesseg.io.provenance import run_id
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.review import opening
-from napari_bayesseg.review.journal import Journal
+from napari_bayesseg.review.journal.journal import Journal
+from napari_bayesseg.review.labels.voxels import VoxelChange, VoxelSet, voxel_change_from_indices
 from napari_bayesseg.review.review import Review, read_reviewed_labels
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import VoxelChange, VoxelSet, voxel_change_from_indices
 from tests.review.cases import (
     CLASSES,
     SETTINGS,

@@ -8,10 +8,10 @@ import pytest
 from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.region_map import RegionMap
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.labels.voxels import voxel_change_from_indices
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import voxel_change_from_indices
 from tests.review.cases import (
     SETTINGS,
     SHAPE,

@@ -22,10 +22,10 @@ from hypothesis.stateful import (
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.review import operation_store
+from napari_bayesseg.review.journal import operation_store
+from napari_bayesseg.review.labels.voxels import voxel_change_from_indices
 from napari_bayesseg.review.review import Review, read_reviewed_labels
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import voxel_change_from_indices
 from tests.review.cases import (
     SETTINGS,
     SHAPE,

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.review import Review
 from tests.results import write_result
 

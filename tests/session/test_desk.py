@@ -10,9 +10,9 @@ import pytest
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.review.queue import Order
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.region_source import RegionSource
+from napari_bayesseg.review.regions.queue import Order
+from napari_bayesseg.review.regions.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_source import RegionSource
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.background import ThreadBackground

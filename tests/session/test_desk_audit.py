@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.review.audit import AuditOutcome
+from napari_bayesseg.review.audit.audit import AuditOutcome
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.background import ThreadBackground

@@ -8,8 +8,8 @@ import pytest
 
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.io.writers import write_volume
-from napari_bayesseg.review.crop_boxes import CropChoice, CropSettings
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.files.crop_boxes import CropChoice, CropSettings
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.session.background import ThreadBackground
 from napari_bayesseg.session.desk import ReviewDesk

@@ -10,7 +10,7 @@ import pytest
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.edits import BrushReach
+from napari_bayesseg.review.labels.edits import BrushReach
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.session.background import ThreadBackground

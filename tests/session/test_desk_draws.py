@@ -11,7 +11,7 @@ import pytest
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session import desk_draws

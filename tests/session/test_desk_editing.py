@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.numerics.label_editing import contour_labels, contour_of, voxels_near
-from napari_bayesseg.review.edits import BrushReach
+from napari_bayesseg.review.labels.edits import BrushReach
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.background import ThreadBackground

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from napari_bayesseg.core.errors import StoreError
-from napari_bayesseg.review.queue import Order
-from napari_bayesseg.review.region_filter import Mark
+from napari_bayesseg.review.regions.queue import Order
+from napari_bayesseg.review.regions.region_filter import Mark
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.background import ThreadBackground

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from napari_bayesseg.review.audit_rows import read_audits
+from napari_bayesseg.review.audit.audit_rows import read_audits
 from napari_bayesseg.review.review import Review
 from tests.session.places import begin_review, write_places
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from napari_bayesseg.review.edits import BrushReach
-from napari_bayesseg.review.queue import Order
+from napari_bayesseg.review.labels.edits import BrushReach
+from napari_bayesseg.review.regions.queue import Order
 from napari_bayesseg.session.background import ThreadBackground
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.preferences import HeatColours, Preferences, read_preferences

@@ -70,7 +70,7 @@ def _check_folder(out: Path) -> None:
 
 def _write_files(result: Result, twin: Result, scan: Volume, out: Path) -> tuple[list[Path], str]:
     from napari_bayesseg.evaluation.pictures import draw_comparison, draw_regions, draw_slice
-    from napari_bayesseg.review.region_table import find_result_regions
+    from napari_bayesseg.review.regions.region_table import find_result_regions
 
     mask, csv = out / _MASK, out / _TABLE
     write_volume(mask, np.asarray(result.labels), result.geometry, name="labels")

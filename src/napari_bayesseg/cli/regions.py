@@ -13,7 +13,7 @@ from napari_bayesseg.cli.output import say, write_json
 from napari_bayesseg.cli.targets import check_table
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.numerics.uncertainty import MEASURES
-from napari_bayesseg.review.region_table import RegionTable, find_result_regions
+from napari_bayesseg.review.regions.region_table import RegionTable, find_result_regions
 
 __all__ = ["regions", "summarise"]
 

@@ -7,8 +7,8 @@ from napari.utils.notifications import show_info
 
 from napari_bayesseg.gui.docks import dock_of
 from napari_bayesseg.gui.main_widget import MainWidget
-from napari_bayesseg.gui.review.actions import PLUGIN
 from napari_bayesseg.gui.review.control import NO_REVIEW
+from napari_bayesseg.gui.review.keys.actions import PLUGIN
 from napari_bayesseg.gui.review.tab import ReviewTab
 
 __all__ = ["find_review_tab", "run_action"]

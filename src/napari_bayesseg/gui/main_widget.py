@@ -20,7 +20,7 @@ from napari_bayesseg.gui.predict.scan_source import layer_of
 from napari_bayesseg.gui.predict.tab import PredictTab
 from napari_bayesseg.gui.preferences import PagePreferences
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.key_choice import with_keys
+from napari_bayesseg.gui.review.keys.key_choice import with_keys
 from napari_bayesseg.gui.review.tab import ReviewTab
 from napari_bayesseg.gui.threads import QtBackground
 from napari_bayesseg.inference.result import Result

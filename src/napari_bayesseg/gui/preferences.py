@@ -10,8 +10,8 @@ import yaml
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_bayesseg.gui.review.actions import ACTIONS, PLUGIN
-from napari_bayesseg.gui.review.key_choice import choose_keys, default_keys
+from napari_bayesseg.gui.review.keys.actions import ACTIONS, PLUGIN
+from napari_bayesseg.gui.review.keys.key_choice import choose_keys, default_keys
 from napari_bayesseg.session.preferences import Preferences, read_preferences
 
 __all__ = ["PAGES", "PagePreferences", "page_schema", "stored_preferences"]

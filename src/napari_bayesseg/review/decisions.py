@@ -12,12 +12,12 @@ from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.history import History
-from napari_bayesseg.review.operations import Kind, RegionDecision
-from napari_bayesseg.review.replacement_labels import predicted_labels, runner_up_labels
-from napari_bayesseg.review.reviewed_mask import ReviewedMask
+from napari_bayesseg.review.journal.history import History
+from napari_bayesseg.review.journal.operations import Kind, RegionDecision
+from napari_bayesseg.review.labels.replacement_labels import predicted_labels, runner_up_labels
+from napari_bayesseg.review.labels.reviewed_mask import ReviewedMask
+from napari_bayesseg.review.labels.voxels import Labels, VoxelChange, VoxelSet
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import Labels, VoxelChange, VoxelSet
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result

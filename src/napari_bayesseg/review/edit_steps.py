@@ -7,11 +7,11 @@ from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.decisions import decide_regions, painted_change
-from napari_bayesseg.review.operations import Operation, RegionDecision, Tool
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.journal.operations import Operation, RegionDecision, Tool
+from napari_bayesseg.review.labels.voxels import VoxelChange
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.review_view import ReviewView
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import VoxelChange
 
 __all__ = ["EditSteps"]
 
@@ -88,7 +88,7 @@ class EditSteps(ReviewView):
         settings : RegionSettings or None
             What made the region.
         tool : str
-            One of :data:`~napari_bayesseg.review.operations.TOOLS`.
+            One of :data:`~napari_bayesseg.review.journal.operations.TOOLS`.
         note : str
             The class, and what else the tool was told.
 

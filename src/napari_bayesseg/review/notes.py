@@ -11,10 +11,10 @@ import numpy as np
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.journal_rows import Row, storable
-from napari_bayesseg.review.operation_rows import read_index
-from napari_bayesseg.review.operations import RegionDecision
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.journal.journal_rows import Row, storable
+from napari_bayesseg.review.journal.operation_rows import read_index
+from napari_bayesseg.review.journal.operations import RegionDecision
+from napari_bayesseg.review.regions.region_table import RegionTable
 
 __all__ = [
     "LONGEST_NOTE",

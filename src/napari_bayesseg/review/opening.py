@@ -17,24 +17,24 @@ from napari_bayesseg.core.volume import LazyArray, Volume
 from napari_bayesseg.io.atomic import flush_folder
 from napari_bayesseg.io.lock import LockHeldError, exclusive_lock
 from napari_bayesseg.io.provenance import making
-from napari_bayesseg.review.events import events_of
-from napari_bayesseg.review.history import History
-from napari_bayesseg.review.journal import Journal, Row
-from napari_bayesseg.review.journal_head import HEAD_FILE, check_head, read_head
-from napari_bayesseg.review.operations import KINDS, RegionDecision
+from napari_bayesseg.review.journal.events import events_of
+from napari_bayesseg.review.journal.history import History
+from napari_bayesseg.review.journal.journal import Journal, Row
+from napari_bayesseg.review.journal.journal_head import HEAD_FILE, check_head, read_head
+from napari_bayesseg.review.journal.operations import KINDS, RegionDecision
+from napari_bayesseg.review.journal.replaying import START, checked_rows, replay, start_sha256
+from napari_bayesseg.review.journal.snapshots import SNAPSHOTS, remove_unfinished
+from napari_bayesseg.review.labels.reviewed_mask import ReviewedMask, open_cache
+from napari_bayesseg.review.labels.starting_mask import checked_start, write_start
+from napari_bayesseg.review.labels.stored_arrays import UNREADABLE, labels_sha256
+from napari_bayesseg.review.labels.voxels import Labels
 from napari_bayesseg.review.other_run import (
     check_fit,
     find_conflicts,
     is_other_run,
     other_run_notice,
 )
-from napari_bayesseg.review.replaying import START, checked_rows, replay, start_sha256
 from napari_bayesseg.review.review_record import ReviewRecord
-from napari_bayesseg.review.reviewed_mask import ReviewedMask, open_cache
-from napari_bayesseg.review.snapshots import SNAPSHOTS, remove_unfinished
-from napari_bayesseg.review.starting_mask import checked_start, write_start
-from napari_bayesseg.review.stored_arrays import UNREADABLE, labels_sha256
-from napari_bayesseg.review.voxels import Labels
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_bayesseg.core.errors import StoreError
-from napari_bayesseg.review.history import History
-from napari_bayesseg.review.journal_rows import Row
-from napari_bayesseg.review.operations import RegionDecision
-from napari_bayesseg.review.replacement_labels import predicted_labels
+from napari_bayesseg.review.journal.history import History
+from napari_bayesseg.review.journal.journal_rows import Row
+from napari_bayesseg.review.journal.operations import RegionDecision
+from napari_bayesseg.review.labels.replacement_labels import predicted_labels
+from napari_bayesseg.review.labels.voxels import Labels, VoxelSet
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import Labels, VoxelSet
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result

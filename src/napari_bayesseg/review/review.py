@@ -18,12 +18,12 @@ from napari_bayesseg.review.decisions import (
     label_change,
 )
 from napari_bayesseg.review.edit_steps import EditSteps
-from napari_bayesseg.review.journal_rows import Row
+from napari_bayesseg.review.journal.journal_rows import Row
+from napari_bayesseg.review.journal.operations import Operation
+from napari_bayesseg.review.labels.voxels import Labels
 from napari_bayesseg.review.opening import open_review, replayed_labels, review_folder
-from napari_bayesseg.review.operations import Operation
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.status import Replacement, Status
-from napari_bayesseg.review.voxels import Labels
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
@@ -95,7 +95,7 @@ class Review(EditSteps):
         Parameters
         ----------
         action : str
-            One of :data:`~napari_bayesseg.review.events.EVENTS`.
+            One of :data:`~napari_bayesseg.review.journal.events.EVENTS`.
         content : mapping
             JSON values.
 

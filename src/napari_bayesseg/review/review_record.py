@@ -9,14 +9,14 @@ from typing import Any
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.core.geometry import Index3
-from napari_bayesseg.review.events import EVENTS
-from napari_bayesseg.review.journal import Journal, Row
-from napari_bayesseg.review.operation_rows import operation_content, read_index
-from napari_bayesseg.review.operations import Kind, Operation, RegionDecision, Tool
-from napari_bayesseg.review.region_names import RegionNames
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.journal.events import EVENTS
+from napari_bayesseg.review.journal.journal import Journal, Row
+from napari_bayesseg.review.journal.operation_rows import operation_content, read_index
+from napari_bayesseg.review.journal.operations import Kind, Operation, RegionDecision, Tool
+from napari_bayesseg.review.labels.voxels import VoxelChange
+from napari_bayesseg.review.regions.region_names import RegionNames
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.status import Replacement
-from napari_bayesseg.review.voxels import VoxelChange
 
 __all__ = ["ReviewRecord"]
 

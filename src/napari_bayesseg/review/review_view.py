@@ -16,16 +16,16 @@ from napari_bayesseg.core.errors import BayesSegWarning, FormatError, StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.journal_head import JournalHead
-from napari_bayesseg.review.journal_rows import Row
+from napari_bayesseg.review.journal.journal_head import JournalHead
+from napari_bayesseg.review.journal.journal_rows import Row
+from napari_bayesseg.review.journal.operations import Operation
+from napari_bayesseg.review.journal.review_snapshots import ReviewSnapshots
+from napari_bayesseg.review.journal.snapshots import Snapshot
+from napari_bayesseg.review.labels.voxels import Labels
 from napari_bayesseg.review.opening import OpenedReview
-from napari_bayesseg.review.operations import Operation
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.region_table import RegionTable
-from napari_bayesseg.review.review_snapshots import ReviewSnapshots
-from napari_bayesseg.review.snapshots import Snapshot
+from napari_bayesseg.review.regions.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import Labels
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
-from napari_bayesseg.review.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.comparison import Comparison
 from napari_bayesseg.session.desk_audit import AuditDesk

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_bayesseg.core.errors import BayesSegError
-from napari_bayesseg.review.audit import (
+from napari_bayesseg.review.audit.audit import (
     DEFAULT_PLACES,
     Audit,
     AuditOutcome,
     AuditPlace,
     AuditRecord,
 )
-from napari_bayesseg.review.audit_rows import (
+from napari_bayesseg.review.audit.audit_rows import (
     answer_content,
     audit_content,
     audit_of,
     end_content,
     read_audits,
 )
-from napari_bayesseg.review.looked_at import LookedAt
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.unseen import UnseenSample, UnseenVoxels, waiting_regions
+from napari_bayesseg.review.audit.looked_at import LookedAt
+from napari_bayesseg.review.audit.unseen import UnseenSample, UnseenVoxels, waiting_regions
+from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.job import Job, JobSlot, explain
 

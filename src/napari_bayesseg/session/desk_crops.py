@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.review.crop_boxes import CropSettings
-from napari_bayesseg.review.crops import Crops, write_crops
+from napari_bayesseg.review.files.crop_boxes import CropSettings
+from napari_bayesseg.review.files.crops import Crops, write_crops
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.job import Job, JobSlot, explain

@@ -10,8 +10,8 @@ import numpy as np
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.decisions import read_labels_to_be
-from napari_bayesseg.review.operations import IN_BULK, Operation
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.journal.operations import IN_BULK, Operation
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.desk_line import BulkPreview
 from napari_bayesseg.session.desk_state import DeskState

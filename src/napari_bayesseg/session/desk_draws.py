@@ -11,8 +11,8 @@ from psygnal import Signal
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.region_draws import RegionDraws, make_region_draws, read_region
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.region_draws import RegionDraws, make_region_draws, read_region
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.job import Job, JobSlot, explain
 from napari_bayesseg.session.prediction_worker import lower_priority

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.edits import (
+from napari_bayesseg.review.journal.operations import Tool
+from napari_bayesseg.review.labels.edits import (
     BrushReach,
     Contour,
     EditPlace,
@@ -21,9 +22,8 @@ from napari_bayesseg.review.edits import (
     smooth_region,
     surroundings,
 )
-from napari_bayesseg.review.operations import Tool
+from napari_bayesseg.review.labels.voxels import VoxelChange
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import VoxelChange
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.job import JobSlot, explain
 

@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.edits import BrushReach, take_labels
-from napari_bayesseg.review.operations import Tool
+from napari_bayesseg.review.journal.operations import Tool
+from napari_bayesseg.review.labels.edits import BrushReach, take_labels
+from napari_bayesseg.review.labels.voxels import VoxelChange
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.review.voxels import VoxelChange
 from napari_bayesseg.session.desk_decisions import DecisionDesk
 from napari_bayesseg.session.desk_draws import DrawsDesk
 from napari_bayesseg.session.desk_editing import RegionEditor

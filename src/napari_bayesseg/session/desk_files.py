@@ -6,12 +6,12 @@ from pathlib import Path
 
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.writers import write_volume
-from napari_bayesseg.review.decision_files import write_decisions
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.files.decision_files import write_decisions
+from napari_bayesseg.review.files.summary_html import write_summary
+from napari_bayesseg.review.labels.voxels import Labels
+from napari_bayesseg.review.regions.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.review import Review
-from napari_bayesseg.review.summary_html import write_summary
-from napari_bayesseg.review.voxels import Labels
 
 __all__ = ["write_review_summary", "write_reviewed_decisions", "write_reviewed_mask"]
 

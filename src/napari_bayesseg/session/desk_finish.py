@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_bayesseg.core.unit_symbols import percent_text
-from napari_bayesseg.review.queue import RegionQueue
-from napari_bayesseg.review.region_columns import Statuses
+from napari_bayesseg.review.regions.queue import RegionQueue
+from napari_bayesseg.review.regions.region_columns import Statuses
 from napari_bayesseg.review.status import Status
 
 if TYPE_CHECKING:

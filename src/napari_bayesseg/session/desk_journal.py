@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.review.journal_check import JournalCheck, check_journal
-from napari_bayesseg.review.journal_head import JournalHead, write_head
+from napari_bayesseg.review.journal.journal_check import JournalCheck, check_journal
+from napari_bayesseg.review.journal.journal_head import JournalHead, write_head
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.job import JobSlot, explain
 

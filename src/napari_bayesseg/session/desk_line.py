@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_bayesseg.core.unit_symbols import amount_text, cubic_symbol, unit_symbol
 from napari_bayesseg.numerics.threshold_curve import ThresholdCurve
-from napari_bayesseg.review.queue import RegionQueue
+from napari_bayesseg.review.regions.queue import RegionQueue
 
 __all__ = [
     "DEFAULT_SECONDS_PER_DECISION",

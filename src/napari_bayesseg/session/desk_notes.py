@@ -17,7 +17,7 @@ from napari_bayesseg.review.notes import (
     one_line,
     text_of,
 )
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.region_table import RegionTable
 
 if TYPE_CHECKING:
     from napari_bayesseg.session.desk_state import DeskState

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.uncertainty import split_excess
-from napari_bayesseg.review.audit_rows import read_audits
-from napari_bayesseg.review.region_names import RegionNames
-from napari_bayesseg.review.region_settings import (
+from napari_bayesseg.review.audit.audit_rows import read_audits
+from napari_bayesseg.review.regions.region_names import RegionNames
+from napari_bayesseg.review.regions.region_settings import (
     DEFAULT_MIN_VOXELS,
     RegionSettings,
     default_measure,
     default_settings,
 )
-from napari_bayesseg.review.region_source import RegionSource
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.region_source import RegionSource
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.session.preferences import Preferences
 

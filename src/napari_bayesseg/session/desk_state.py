@@ -11,11 +11,11 @@ from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.notes import regions_of
-from napari_bayesseg.review.queue import Order, RegionQueue
-from napari_bayesseg.review.region_filter import Mark, Marks
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.region_source import RegionSource
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.queue import Order, RegionQueue
+from napari_bayesseg.review.regions.region_filter import Mark, Marks
+from napari_bayesseg.review.regions.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_source import RegionSource
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.session.desk_notes import DeskNotes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.review.voxels import VoxelChange, voxel_change_from_indices
+from napari_bayesseg.review.labels.voxels import VoxelChange, voxel_change_from_indices
 
 __all__ = ["Indices", "SplitStroke", "split_stroke"]
 

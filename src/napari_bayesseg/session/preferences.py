@@ -8,9 +8,9 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_bayesseg.core.settings import validation_message
-from napari_bayesseg.review.audit import DEFAULT_PLACES
-from napari_bayesseg.review.edits import EDIT_MARGIN
-from napari_bayesseg.review.queue import Order
+from napari_bayesseg.review.audit.audit import DEFAULT_PLACES
+from napari_bayesseg.review.labels.edits import EDIT_MARGIN
+from napari_bayesseg.review.regions.queue import Order
 from napari_bayesseg.review.status import Replacement
 
 __all__ = ["HeatColours", "PaletteName", "Preferences", "read_preferences"]

@@ -12,8 +12,8 @@ from psygnal import Signal
 
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.inference.result import Result
-from napari_bayesseg.review.stored_arrays import read_piece
-from napari_bayesseg.review.voxel_reading import VoxelReading, shown_measures
+from napari_bayesseg.review.labels.stored_arrays import read_piece
+from napari_bayesseg.review.regions.voxel_reading import VoxelReading, shown_measures
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.job import Job, JobSlot
 

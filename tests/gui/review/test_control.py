@@ -14,10 +14,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.gui.review.actions import ACTIONS, AUDIT_ACTIONS
+from napari_bayesseg.gui.review.keys.actions import ACTIONS, AUDIT_ACTIONS
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.io.writers import write_volume
-from napari_bayesseg.review.crop_boxes import CropChoice, CropSettings
+from napari_bayesseg.review.files.crop_boxes import CropChoice, CropSettings
 from napari_bayesseg.review.status import Status
 from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_window
 

@@ -13,8 +13,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_bayesseg.gui.review.filter_button import FilterButton
-from napari_bayesseg.review.queue import Order
-from napari_bayesseg.review.region_filter import Mark, RegionFilter
+from napari_bayesseg.review.regions.queue import Order
+from napari_bayesseg.review.regions.region_filter import Mark, RegionFilter
 from napari_bayesseg.review.status import Status
 from tests.gui.review_window import SHIFT, ReviewWindow, open_review_window
 

@@ -11,8 +11,8 @@ from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.review.region_model import COLUMNS, RegionModel
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.queue import Order
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.queue import Order
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 
 pytestmark = pytest.mark.viewer

@@ -11,7 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
-from napari_bayesseg.review.queue import Order
+from napari_bayesseg.review.regions.queue import Order
 from napari_bayesseg.review.status import Replacement, Status
 from tests.gui.review_window import ReviewWindow, open_review_window
 from tests.session.places import LOWER, MEASURE, UPPER, begin_review, write_places

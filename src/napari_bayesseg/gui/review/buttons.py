@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_bayesseg.gui.review.actions import Action, get_action
+from napari_bayesseg.gui.review.keys.actions import Action, get_action
 
 __all__ = ["ActionButton", "Handler", "button_grid", "column"]
 

@@ -13,20 +13,20 @@ from qtpy.QtGui import QKeySequence
 
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import Action, get_action
-from napari_bayesseg.gui.review.audit_view import AuditView
+from napari_bayesseg.gui.review.audit.audit_view import AuditView
 from napari_bayesseg.gui.review.canvas_text import (
     HIDDEN,
     CanvasText,
     protected_text,
     review_text,
 )
-from napari_bayesseg.gui.review.disagreement import Disagreement
-from napari_bayesseg.gui.review.edit_canvas import EditCanvas
+from napari_bayesseg.gui.review.draws.disagreement import Disagreement
+from napari_bayesseg.gui.review.editing.edit_canvas import EditCanvas
 from napari_bayesseg.gui.review.hiding import Hiding
+from napari_bayesseg.gui.review.keys.actions import Action, get_action
+from napari_bayesseg.gui.review.keys.shortcuts import ModeKeys
 from napari_bayesseg.gui.review.layers import ReviewLayers
 from napari_bayesseg.gui.review.navigation import Navigator
-from napari_bayesseg.gui.review.shortcuts import ModeKeys
 from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess

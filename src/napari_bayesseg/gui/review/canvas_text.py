@@ -6,7 +6,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from napari_bayesseg.numerics.regions import Region
-from napari_bayesseg.review.edits import BrushReach, Contour
+from napari_bayesseg.review.labels.edits import BrushReach, Contour
 from napari_bayesseg.review.status import Status
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import Action, get_action
-from napari_bayesseg.gui.review.audit_actions import AuditActions
+from napari_bayesseg.gui.review.audit.audit_actions import AuditActions
 from napari_bayesseg.gui.review.canvas import ReviewCanvas
-from napari_bayesseg.gui.review.cheat_sheet import CheatSheet
-from napari_bayesseg.gui.review.edit_control import EditControl
+from napari_bayesseg.gui.review.editing.edit_control import EditControl
 from napari_bayesseg.gui.review.file_control import FileControl
+from napari_bayesseg.gui.review.keys.actions import Action, get_action
+from napari_bayesseg.gui.review.keys.cheat_sheet import CheatSheet
 from napari_bayesseg.gui.review.side_views import SideViews
-from napari_bayesseg.review.audit import AuditPlace
+from napari_bayesseg.review.audit.audit import AuditPlace
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
 from napari_bayesseg.session.preferences import Preferences
 

@@ -10,7 +10,7 @@ from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.review.journal_question import HEAD_FILTER, ask_journal_check
 from napari_bayesseg.io.readers import read_volume
-from napari_bayesseg.review.crop_boxes import CropSettings
+from napari_bayesseg.review.files.crop_boxes import CropSettings
 from napari_bayesseg.session.desk import ReviewDesk
 
 __all__ = ["FileControl"]

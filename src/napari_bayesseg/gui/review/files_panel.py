@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QWidget
 
 from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
-from napari_bayesseg.review.crop_boxes import CropChoice, CropSettings
+from napari_bayesseg.review.files.crop_boxes import CropChoice, CropSettings
 
 __all__ = ["FilesPanel"]
 

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.review.status_style import PALETTES, Palette, status_icon
-from napari_bayesseg.review.region_filter import Mark, RegionFilter
+from napari_bayesseg.review.regions.region_filter import Mark, RegionFilter
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.preferences import PaletteName
 

@@ -19,7 +19,7 @@ from napari_bayesseg.gui.review.outlines import Outlines, outline_colours
 from napari_bayesseg.gui.review.status_style import PALETTES, Palette
 from napari_bayesseg.gui.slices import shows
 from napari_bayesseg.numerics.region_list import RegionList
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.preferences import PaletteName
 

@@ -6,8 +6,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
-from napari_bayesseg.gui.review.actions import get_action
 from napari_bayesseg.gui.review.buttons import ActionButton, Handler
+from napari_bayesseg.gui.review.keys.actions import get_action
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.notes import LONGEST_NOTE
 

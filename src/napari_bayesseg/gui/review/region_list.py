@@ -12,8 +12,8 @@ from napari_bayesseg.gui.review.note_line import NoteLine
 from napari_bayesseg.gui.review.region_view import RegionView
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
-from napari_bayesseg.review.queue import Order
-from napari_bayesseg.review.region_filter import RegionFilter
+from napari_bayesseg.review.regions.queue import Order
+from napari_bayesseg.review.regions.region_filter import RegionFilter
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_line import cubic_symbol, unit_symbol
 

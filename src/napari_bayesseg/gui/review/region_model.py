@@ -11,8 +11,8 @@ from qtpy.QtGui import QFont, QIcon
 
 from napari_bayesseg.gui.review.status_style import PALETTES, Palette, status_icon
 from napari_bayesseg.numerics.region_list import Region, RegionList
-from napari_bayesseg.review.queue import Order
-from napari_bayesseg.review.region_table import RegionTable
+from napari_bayesseg.review.regions.queue import Order
+from napari_bayesseg.review.regions.region_table import RegionTable
 from napari_bayesseg.review.status import Status
 from napari_bayesseg.session.desk_line import cubic_symbol
 from napari_bayesseg.session.preferences import PaletteName

@@ -18,7 +18,7 @@ from superqt.utils import signals_blocked
 from napari_bayesseg.gui.review.filter_button import FilterButton
 from napari_bayesseg.gui.review.region_model import COLUMNS, RegionModel
 from napari_bayesseg.gui.review.status_style import Palette
-from napari_bayesseg.review.queue import Order
+from napari_bayesseg.review.regions.queue import Order
 
 __all__ = ["RegionView"]
 
@@ -50,7 +50,7 @@ class RegionView(QWidget):
     order_chosen : Signal(object)
         :class:`Order`, from the list of orders or a click on a heading.
     filter_chosen : Signal(object)
-        :class:`~napari_bayesseg.review.region_filter.RegionFilter`
+        :class:`~napari_bayesseg.review.regions.region_filter.RegionFilter`
     """
 
     chosen = Signal(int)

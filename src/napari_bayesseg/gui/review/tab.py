@@ -12,22 +12,22 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.result_layers import ResultLayers
-from napari_bayesseg.gui.review.actions import ALL_ACTIONS, Action, get_action
-from napari_bayesseg.gui.review.audit_panel import AuditPanel
+from napari_bayesseg.gui.review.audit.audit_panel import AuditPanel
 from napari_bayesseg.gui.review.buttons import ActionButton
 from napari_bayesseg.gui.review.control import NO_REVIEW, ReviewControl
 from napari_bayesseg.gui.review.decision_panel import DecisionPanel
-from napari_bayesseg.gui.review.draws_panel import DrawsPanel
-from napari_bayesseg.gui.review.edit_panel import EditPanel
+from napari_bayesseg.gui.review.draws.draws_panel import DrawsPanel
+from napari_bayesseg.gui.review.editing.edit_panel import EditPanel
 from napari_bayesseg.gui.review.files_panel import FilesPanel
+from napari_bayesseg.gui.review.keys.actions import ALL_ACTIONS, Action, get_action
+from napari_bayesseg.gui.review.keys.shortcuts import PanelKeys
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
 from napari_bayesseg.gui.review.region_list import RegionList
 from napari_bayesseg.gui.review.region_view import RegionView
-from napari_bayesseg.gui.review.shortcuts import PanelKeys
 from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.gui.review.tasks import TaskPages
 from napari_bayesseg.gui.review.threshold_panel import ThresholdPanel
-from napari_bayesseg.review.edits import Contour
+from napari_bayesseg.review.labels.edits import Contour
 from napari_bayesseg.review.status import Replacement
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.preferences import Preferences

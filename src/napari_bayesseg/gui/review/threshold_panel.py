@@ -12,8 +12,8 @@ from napari_bayesseg.gui.layers import measure_title
 from napari_bayesseg.gui.review.threshold_slider import ThresholdSlider
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, get_measure, split_excess
-from napari_bayesseg.review.region_settings import RegionSettings
-from napari_bayesseg.review.region_source import RegionSource
+from napari_bayesseg.review.regions.region_settings import RegionSettings
+from napari_bayesseg.review.regions.region_source import RegionSource
 from napari_bayesseg.session.desk_line import LiveLine
 
 __all__ = ["ThresholdPanel"]

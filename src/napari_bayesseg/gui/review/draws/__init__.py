@@ -1,0 +1,1 @@
+"""How draws disagree, on the canvas and on a page."""

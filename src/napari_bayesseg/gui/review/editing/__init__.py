@@ -1,0 +1,1 @@
+"""Brush and tools: on the canvas, on a page, as actions."""

@@ -1,0 +1,121 @@
+"""What the canvas shows of editing: brush, keys, what may be painted, and a contour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import SignalInstance
+from qtpy.QtCore import QObject, Signal
+
+from napari_bayesseg.gui.review.canvas_text import contour_text, edit_text
+from napari_bayesseg.gui.review.editing.editing import Editing
+from napari_bayesseg.gui.review.keys.shortcuts import ModeKeys
+from napari_bayesseg.gui.review.layers import ReviewLayers
+from napari_bayesseg.review.labels.edits import BrushReach, Contour, EditPlace
+from napari_bayesseg.session.desk import ReviewDesk
+from napari_bayesseg.session.desk_editing import EditOptions
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["EditCanvas"]
+
+
+class EditCanvas(QObject):
+    """Shows the editor of a desk on a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    desk : ReviewDesk
+    layers : ReviewLayers
+    keys : ModeKeys
+        Those of the canvas.
+    """
+
+    changed = Signal()
+    """The text of the canvas may be another one."""
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        desk: ReviewDesk,
+        layers: ReviewLayers,
+        keys: ModeKeys,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._layers = layers
+        self._keys = keys
+        self._brush = Editing(viewer, desk, layers, self)
+        editor = desk.editor
+        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
+            (desk.editing_changed, self._on_editing),
+            (editor.options_changed, self._on_options),
+            (editor.place_changed, self._on_place),
+            (editor.contour_changed, self._on_contour),
+        )
+        slot: Callable[..., None]
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    def close(self) -> None:
+        """Give brush and keys back."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._keys.set_active("contour", False)
+        self._keys.set_active("editing", False)
+        self._brush.close()
+
+    @property
+    def text(self) -> str:
+        """What the canvas says while a region is edited."""
+        editor = self._desk.editor
+        if editor.contour is not None:
+            return contour_text(
+                editor.class_name, editor.contour, self._keys.key_of("apply_contour")
+            )
+        return edit_text(editor.class_name, editor.options.reach, self._keys.key_of("edit"))
+
+    def _on_editing(self, is_editing: bool) -> None:
+        if is_editing:
+            editor = self._desk.editor
+            editor.choose(replace(editor.options, label=self._runner_up()))
+            self._brush.begin()
+        else:
+            self._brush.end()
+        self._keys.set_active("editing", is_editing)
+        self.changed.emit()
+
+    def _on_options(self, options: EditOptions) -> None:
+        self._brush.take(options)
+        self.changed.emit()
+
+    def _on_place(self, place: EditPlace | None) -> None:
+        """Outline what may be painted, unless that is everything."""
+        if place is None or self._desk.editor.options.reach is BrushReach.ANYWHERE:
+            self._layers.set_paintable(None)
+        else:
+            self._layers.set_paintable(place.box, place.may_change)
+
+    def _on_contour(self, contour: Contour | None) -> None:
+        if contour is None:
+            self._layers.set_contour(None)
+        else:
+            self._layers.set_contour(contour.box, contour.within)
+        self._keys.set_active("contour", contour is not None)
+        self.changed.emit()
+
+    def _runner_up(self) -> int:
+        """Return the second likeliest class where the region is most uncertain."""
+        region = self._desk.current
+        if region is None:
+            return 0
+        result = self._desk.result
+        probabilities = np.array(result.mean_probability[(..., *region.position)])
+        probabilities[int(np.asarray(result.labels[region.position]))] = -np.inf
+        return int(probabilities.argmax())

@@ -1,0 +1,1 @@
+"""Random places among what nobody looked at, and what they prove."""

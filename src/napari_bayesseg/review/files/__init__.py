@@ -1,0 +1,1 @@
+"""What a review leaves: decisions, crops for training, a summary to read."""

@@ -1,0 +1,1 @@
+"""What was done, in order: rows on the disk, the history they tell, snapshots of it."""

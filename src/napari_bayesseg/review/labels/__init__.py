@@ -1,0 +1,1 @@
+"""Labels of voxels: sets, changes, what stands, what it was before."""

@@ -1,0 +1,1 @@
+"""Places that deserve a look: found, named, described, ordered, filtered."""
