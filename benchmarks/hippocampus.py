@@ -2,7 +2,7 @@
 
 The data are 100 crops of T1-weighted MRI with manual labels of the anterior and the posterior part,
 Task04 of the Medical Segmentation Decathlon (Simpson et al. 2019, arXiv:1902.09063). By name, the
-first 64 train, the next 16 choose the checkpoint, the last 20 are looked at once, in the results.
+first 64 train, the next 16 choose checkpoint and settings, the last 20 give the results.
 """
 
 from __future__ import annotations
