@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import threading
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +28,7 @@ class RegionNames:
     maxima that lie inside it, as where two regions have grown together or another run has moved
     the maximum by a voxel; else a new one. Where two regions would take the same id, the one with
     the larger expected error does. Names are only added, so an id never comes to mean another
-    place.
+    place. Threads may use it in turn.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ class RegionNames:
         self.shape = shape
         self._ids: dict[int, int] = {}
         self._next = 1
+        self._lock = threading.Lock()
 
     @property
     def count(self) -> int:
@@ -53,6 +55,10 @@ class RegionNames:
         groups : RegionGroups
             By falling expected error: so are new ids given.
         """
+        with self._lock:
+            return self._name(groups)
+
+    def _name(self, groups: RegionGroups) -> NDArray[np.int32]:
         peaks = groups.voxels.indices[groups.peaks].tolist()
         inherited = self._inherited(groups)
         # First those that are known by their own maximum: nobody may take their ids.
@@ -92,10 +98,11 @@ class RegionNames:
 
     def as_json(self) -> dict[str, Any]:
         """Return the names as JSON values."""
-        voxels = np.fromiter(self._ids.keys(), "<i8", len(self._ids))
-        ids = np.fromiter(self._ids.values(), "<i4", len(self._ids))
+        with self._lock:
+            voxels = np.fromiter(self._ids.keys(), "<i8", len(self._ids))
+            ids = np.fromiter(self._ids.values(), "<i4", len(self._ids))
         packed = zlib.compress(voxels.tobytes() + ids.tobytes())
-        return {"count": len(self._ids), "places": base64.b64encode(packed).decode("ascii")}
+        return {"count": voxels.size, "places": base64.b64encode(packed).decode("ascii")}
 
     @classmethod
     def from_json(cls, shape: Index3, values: Mapping[str, Any]) -> RegionNames:
