@@ -12,6 +12,7 @@ from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.review.audit.looked_at import LookedAt
 from napari_bayesseg.review.audit.unseen import UnseenVoxels, waiting_regions
+from napari_bayesseg.review.regions import maps_memory
 from napari_bayesseg.review.regions.queue import RegionQueue
 from napari_bayesseg.review.regions.region_source import RegionSource
 from napari_bayesseg.review.review import Review
@@ -128,3 +129,12 @@ def test_few_none_and_stopped(unseen: UnseenVoxels, review: Review) -> None:
     assert unseen.sample(5, seed=0, should_stop=lambda: True).places == ()
     with pytest.raises(SettingsError, match="at least one place"):
         unseen.sample(0, seed=0)
+
+
+def test_a_result_larger_than_the_memory_gives_the_same_places(
+    unseen: UnseenVoxels, monkeypatch
+) -> None:
+    monkeypatch.setattr(maps_memory, "available_memory", lambda: 1000)
+    source = RegionSource.read(unseen.result, "mutual_information")
+    assert not source.is_held
+    assert replace(unseen, source=source).sample(20, seed=3) == unseen.sample(20, seed=3)

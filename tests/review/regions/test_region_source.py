@@ -168,6 +168,21 @@ def test_a_result_larger_than_the_memory_has_the_same_regions(
     assert np.isnan(tables[0].boundary_uncertainty)
 
 
+def test_what_stays_on_the_disk_is_not_shared_when_there_is_room_again(
+    result: Result, monkeypatch
+) -> None:
+    expected = RegionSource.read(result, "expected_error")
+    with monkeypatch.context() as patch:
+        patch.setattr(maps_memory, "available_memory", lambda: 1000)
+        streamed = RegionSource.read(result, "mutual_information")
+    source = RegionSource.read(result, "expected_error", sharing=streamed)
+    assert source.is_held
+    assert not streamed.is_held
+    np.testing.assert_array_equal(source.expected_error, expected.expected_error)
+    np.testing.assert_array_equal(source.curve.errors, expected.curve.errors)
+    assert source.boundary_length == expected.boundary_length
+
+
 def test_a_lost_piece_of_a_result_larger_than_the_memory_is_no_silent_zero(
     result: Result, monkeypatch
 ) -> None:

@@ -29,14 +29,18 @@ class LookedAt:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._looks = [look for operation in operations for look in _looks(operation)]
+        boxes = [(*voxels.box.start, *voxels.box.stop) for voxels, _ in self._looks]
+        self._bounds = np.array(boxes, np.int64).reshape(-1, 6)
 
     def within(self, box: Roi) -> NDArray[np.bool_]:
         """Return which voxels of a box were looked at."""
         looked = np.zeros(box.shape, np.bool_)
-        for voxels, value in self._looks:
+        low, high = self._bounds[:, :3], self._bounds[:, 3:]
+        met = ((low < box.stop) & (high > box.start)).all(axis=1)
+        for place in np.flatnonzero(met).tolist():
+            voxels, value = self._looks[place]
             part = voxels.intersection(box)
-            if not part.box.is_empty:
-                looked[part.box.relative_to(box.start).slices][part.mask()] = value
+            looked[part.box.relative_to(box.start).slices][part.mask()] = value
         return looked
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,10 @@ from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.seeding import keyed_generator
 from napari_bayesseg.numerics.region_map import RegionMap
 from napari_bayesseg.review.audit.looked_at import LookedAt
+from napari_bayesseg.review.labels.stored_arrays import read_piece
 from napari_bayesseg.review.regions.queue import RegionQueue
 from napari_bayesseg.review.regions.region_columns import Statuses
-from napari_bayesseg.review.regions.region_source import RegionSource
+from napari_bayesseg.review.regions.region_source import Maps, RegionSource
 from napari_bayesseg.review.status import Status
 
 if TYPE_CHECKING:
@@ -80,7 +81,11 @@ class UnseenVoxels:
 
     def within(self, box: Roi) -> NDArray[np.bool_]:
         """Return which voxels of a box would be accepted unseen."""
-        unseen: NDArray[np.bool_] = self.source.valid[box.slices] & ~self.looked_at.within(box)
+        return self._unseen(box, self.source.maps(box))
+
+    def _unseen(self, box: Roi, maps: Maps) -> NDArray[np.bool_]:
+        *_, valid = maps
+        unseen: NDArray[np.bool_] = valid & ~self.looked_at.within(box)
         if self.waiting.size:
             ids = np.asarray(self.region_labels[box.slices])
             inside = ids != 0
@@ -114,18 +119,21 @@ class UnseenVoxels:
         ------
         SettingsError
             If `count` is below 1.
+        StoreError
+            If the result is damaged.
         """
         if count < 1:
             raise SettingsError(f"an audit needs at least one place; got {count}")
         counts: list[int] = []
         error = 0.0
-        slabs = list(self._slabs(slab_voxels))
+        slabs = list(self.source.slabs(slab_voxels))
         for box in slabs:
             if should_stop():
                 return UnseenSample((), (), 0, 0.0)
-            unseen = self.within(box)
+            maps = self.source.maps(box)
+            unseen = self._unseen(box, maps)
             counts.append(int(np.count_nonzero(unseen)))
-            error += float(self._errors(box, unseen).sum(dtype=np.float64))
+            error += float(self._errors(box, maps, unseen).sum(dtype=np.float64))
         total = sum(counts)
         generator = keyed_generator(seed, 0, "audit")
         ranks = generator.choice(total, min(count, total), replace=False)
@@ -137,21 +145,19 @@ class UnseenVoxels:
             error / total if total else 0.0,
         )
 
-    def _slabs(self, slab_voxels: int) -> Iterator[Roi]:
-        depth, height, width = self.source.valid.shape
-        step = max(1, slab_voxels // (height * width))
-        for low in range(0, depth, step):
-            yield Roi((low, 0, 0), (min(low + step, depth), height, width))
-
-    def _errors(self, box: Roi, unseen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def _errors(self, box: Roi, maps: Maps, unseen: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the expected error of the standing label at the unseen voxels of a box."""
-        errors = self.source.expected_error[box.slices].copy()
-        labels = self.labels[box.slices]
-        other = unseen & (labels != self.source.labels[box.slices])
+        _, errors, predicted, _ = maps
+        errors, labels = errors.copy(), self.labels[box.slices]
+        other = unseen & (labels != predicted)
         for label in np.unique(labels[other]).tolist():
             # A class at a time: there may be many, and few voxels differ.
             chosen = other & (labels == label)
-            probability = np.asarray(self.result.mean_probability[(label, *box.slices)])
+            (probability,) = read_piece(
+                self.result.mean_probability,
+                (slice(label, label + 1), *box.slices),
+                f"{self.result.path}: mean_probability",
+            )
             errors[chosen] = 1.0 - np.nan_to_num(probability[chosen], nan=0.0)
         return errors[unseen]
 

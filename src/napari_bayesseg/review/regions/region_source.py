@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
-from napari_bayesseg.core.geometry import Geometry, Index3
+from napari_bayesseg.core.geometry import Geometry, Index3, Roi
 from napari_bayesseg.numerics.boundary_distance import distance_to_boundary
 from napari_bayesseg.numerics.boundary_uncertainty import boundary_uncertainty
 from napari_bayesseg.numerics.excess import excess
@@ -28,12 +28,11 @@ from napari_bayesseg.review.regions.region_tree import TreeCache, VoxelTable
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
 
-__all__ = ["RegionSource"]
+__all__ = ["Maps", "RegionSource", "plane_boxes"]
 
 _SLAB_VOXELS = 2**25
-Slab = tuple[
-    int, NDArray[np.float32], NDArray[np.float32], NDArray[np.integer[Any]], NDArray[np.bool_]
-]
+Maps = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.integer[Any]], NDArray[np.bool_]]
+"""Measure, expected error, predicted classes, and which voxels are valid; of one box."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +85,8 @@ class RegionSource:
         measure : str
             A stored measure, or one with the suffix ``_excess``, which is computed now.
         sharing : RegionSource, optional
-            Of the same result for another measure: what the two have in common is not read again.
+            Of the same result for another measure: what the two have in common is not read again,
+            where it is in memory.
 
         Raises
         ------
@@ -110,6 +110,8 @@ class RegionSource:
         check_maps_fit(result)
         geometry = result.geometry
         values = result.read(plain)
+        if sharing is not None and not sharing.is_held:
+            sharing = None
         if sharing is None:
             error, labels = _expected_error(result), result.read("labels")
             valid = result.processed & np.isfinite(error)
@@ -140,6 +142,11 @@ class RegionSource:
             boundary,
             threshold_curve(values, error, valid, geometry.voxel_volume),
         )
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the maps are in memory."""
+        return True
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -183,27 +190,24 @@ class RegionSource:
     def gather_parts(self, threshold: float) -> Iterator[VoxelTable]:
         """Yield the same slab by slab; flat indices are those of the whole volume."""
         plane = int(np.prod(self.shape[1:]))
-        for start, values, errors, labels, valid in self.slabs():
+        for box in self.slabs():
+            values, errors, labels, valid = self.maps(box)
             places = np.flatnonzero((values > threshold) & valid)
             yield VoxelTable(
-                SparseVoxels.of(self.shape, places + start * plane),
+                SparseVoxels.of(self.shape, places + box.start[0] * plane),
                 values.reshape(-1)[places],
                 errors.reshape(-1)[places],
                 labels.reshape(-1)[places],
             )
 
-    def slabs(self) -> Iterator[Slab]:
-        """Yield the first plane of a slab, and of its planes the four maps."""
-        depth = max(1, _SLAB_VOXELS // int(np.prod(self.shape[1:])))
-        for start in range(0, self.shape[0], depth):
-            part = slice(start, start + depth)
-            yield (
-                start,
-                self.values[part],
-                self.expected_error[part],
-                self.labels[part],
-                self.valid[part],
-            )
+    def maps(self, box: Roi) -> Maps:
+        """Return the four maps of a box; StoreError where they are read now and damaged."""
+        part = box.slices
+        return self.values[part], self.expected_error[part], self.labels[part], self.valid[part]
+
+    def slabs(self, voxels: int = _SLAB_VOXELS) -> Iterator[Roi]:
+        """Yield boxes of about so many voxels, whole planes, that make the volume."""
+        return plane_boxes(self.shape, voxels)
 
     def snap(self, settings: RegionSettings) -> RegionSettings:
         """Return settings with a lower threshold at which regions are found without delay.
@@ -267,6 +271,14 @@ class RegionSource:
                 f"these maps are of {self.measure}; the settings are of {settings.measure}: read "
                 "the maps of that measure"
             )
+
+
+def plane_boxes(shape: Index3, voxels: int, step: int = 1) -> Iterator[Roi]:
+    """Yield boxes of whole planes that make a volume, a multiple of `step` planes at a time."""
+    depth, height, width = shape
+    planes = max(1, voxels // (height * width) // step) * step
+    for low in range(0, depth, planes):
+        yield Roi((low, 0, 0), (min(low + planes, depth), height, width))
 
 
 def _expected_error(result: Result) -> NDArray[np.float32]:

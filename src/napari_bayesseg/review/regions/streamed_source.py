@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.numerics.threshold_curve import threshold_curve_of_slabs
 from napari_bayesseg.review.labels.stored_arrays import read_piece
-from napari_bayesseg.review.regions.region_source import RegionSource, Slab
+from napari_bayesseg.review.regions.region_source import Maps, RegionSource, plane_boxes
 
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
@@ -47,14 +49,15 @@ class StreamedSource(RegionSource):
         """
         for name in (measure, "labels", *_error_maps(result)):
             result.check_complete(name)
-        geometry = result.geometry
-        curve = threshold_curve_of_slabs(
-            lambda: (
-                (values, errors, valid) for _, values, errors, _, valid in _slabs(result, measure)
-            ),
-            geometry.voxel_volume,
-        )
-        lazy: Any = result.array(measure)  # indexed like an array, and never made one
+        geometry, step = result.geometry, int(result.labels.chunks[0])
+
+        def slabs() -> Iterator[tuple[Any, Any, Any]]:
+            for box in plane_boxes(result.spec.shape, _SLAB_VOXELS, step):
+                values, errors, _, valid = _read(result, measure, box)
+                yield values, errors, valid
+
+        # Only looked at for their shape; what they hold is read by `maps`.
+        lazy: Any = result.array(measure)
         return cls(
             measure,
             lazy,
@@ -65,14 +68,27 @@ class StreamedSource(RegionSource):
             result.class_names,
             result.record["run_id"],
             float("nan"),
-            curve,
+            threshold_curve_of_slabs(slabs, geometry.voxel_volume),
             result=result,
         )
 
-    def slabs(self) -> Iterator[Slab]:
-        """Yield the first plane of a slab, and of its planes the four maps."""
+    @property
+    def is_held(self) -> bool:
+        """Whether the maps are in memory: no."""
+        return False
+
+    @property
+    def _whole(self) -> Result:
         assert self.result is not None
-        yield from _slabs(self.result, self.measure)
+        return self.result
+
+    def maps(self, box: Roi) -> Maps:
+        """Return the four maps of a box; StoreError if the result is damaged there."""
+        return _read(self._whole, self.measure, box)
+
+    def slabs(self, voxels: int = _SLAB_VOXELS) -> Iterator[Roi]:
+        """Yield boxes of about so many voxels that make the volume; no chunk is read twice."""
+        return plane_boxes(self.shape, voxels, int(self._whole.labels.chunks[0]))
 
     def percentile(self, percent: float) -> float:
         """Return a percentile of the measure over the valid voxels, as exact as the curve."""
@@ -87,21 +103,17 @@ def _error_maps(result: Result) -> tuple[str, ...]:
     return ("expected_error",) if "expected_error" in result.measures else ("mean_probability",)
 
 
-def _slabs(result: Result, measure: str) -> Iterator[Slab]:
-    shape = result.spec.shape
-    values, labels = result.array(measure), result.labels
-    (error_map,) = _error_maps(result)
-    errors = result.array(error_map)
-    chunk = int(labels.chunks[0])
-    depth = max(1, _SLAB_VOXELS // (shape[1] * shape[2]) // chunk) * chunk
-    for start in range(0, shape[0], depth):
-        part = (slice(start, min(start + depth, shape[0])),)
-        value = read_piece(values, part, f"{result.path}: {measure}")
-        error: NDArray[np.float32]
-        if error_map == "expected_error":
-            error = read_piece(errors, part, f"{result.path}: {error_map}")
-        else:
-            key = (slice(None), *part)
-            error = 1.0 - read_piece(errors, key, f"{result.path}: {error_map}").max(axis=0)
-        label = read_piece(labels, part, f"{result.path}: labels")
-        yield start, value, error, label, np.isfinite(value) & np.isfinite(error)
+def _read(result: Result, measure: str, box: Roi) -> Maps:
+    """Read the four maps of a box."""
+
+    def read(name: str, array: LazyArray, *before: slice) -> NDArray[Any]:
+        return read_piece(array, (*before, *box.slices), f"{result.path}: {name}")
+
+    (name,) = _error_maps(result)
+    values, labels = read(measure, result.array(measure)), read("labels", result.labels)
+    errors: NDArray[np.float32]
+    if name == "expected_error":
+        errors = read(name, result.array(name))
+    else:
+        errors = 1.0 - read(name, result.array(name), slice(None)).max(axis=0)
+    return values, errors, labels, np.isfinite(values) & np.isfinite(errors)
