@@ -61,6 +61,11 @@ def test_a_note_is_typed_after_its_key_and_the_keys_work_again(window: ReviewWin
     window.tab.regions.chosen.emit(1)
     assert window.desk.notes.texts == {1: "junk, not pore", 2: "typed, then clicked elsewhere"}
     assert line.text() == "junk, not pore"
+    line.setText("typed, then closed")
+    desk = window.desk
+    window.widget.session.close_result()
+    assert desk.notes.texts[1] == "typed, then closed"
+    assert line.text() == ""
 
 
 def test_orders_are_chosen_by_name_and_a_path_again_from_here(window: ReviewWindow) -> None:

@@ -48,7 +48,8 @@ class RegionList(QObject):
         note.written.connect(self._on_note_written)
 
     def set_desk(self, desk: ReviewDesk | None) -> None:
-        """Show the regions of another review, or none."""
+        """Show the regions of another review, or none; what was typed is saved in the former."""
+        self._note.show_note(None, "")
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._desk, self._connections = desk, ()
