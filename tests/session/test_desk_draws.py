@@ -264,7 +264,7 @@ def test_a_draw_is_taken_over_as_one_step(desk: ReviewDesk, background: ThreadBa
     first = desk.current
     assert first is not None
     desk.take_draw()
-    assert heard["notice"][-1] == "show a draw first: D shows the next one"
+    assert heard["notice"][-1] == "show a draw of this region first, see the page Draws"
     desk.draws.flip(1)
     assert background.drain(TIMEOUT)
     draws = desk.draws.draws
@@ -289,6 +289,11 @@ def test_a_draw_is_taken_over_as_one_step(desk: ReviewDesk, background: ThreadBa
     assert operation.tool == "draw"
     desk.undo()
     np.testing.assert_array_equal(desk.review.labels(), before)
+    assert desk.current == first
+    desk.set_preferences(desk.preferences.model_copy(update={"goes_on": False}))
+    desk.draws.go_to(differing[0])
+    desk.take_draw()
+    np.testing.assert_array_equal(desk.review.labels(), expected)
     assert desk.current == first
 
 

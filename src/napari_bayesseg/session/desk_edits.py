@@ -95,10 +95,10 @@ class EditDesk(DecisionDesk):
         return True
 
     def take_draw(self) -> None:
-        """Give the current region the labels of the draw that is looked at; go to the next one."""
+        """Give the current region the labels of the draw that is looked at; go on as after J."""
         region, draws, index = self.current, self.draws.draws, self.draws.index
         if region is None or draws is None or index == 0:
-            self.notice.emit("show a draw first: D shows the next one")
+            self.notice.emit("show a draw of this region first, see the page Draws")
             return
         if self.queue.status(region.id) is Status.ACCEPTED:
             self.notice.emit(f"region {region.id} is accepted and so protected: reopen it first")
@@ -109,7 +109,7 @@ class EditDesk(DecisionDesk):
         if change is None:
             self.notice.emit(f"the labels of this region are those of draw {index} already")
         elif self.apply_edit(change, "draw", f"draw {index}"):
-            following = self.queue.next()
+            following = self.queue.next() if self.preferences.goes_on else None
             if following is not None:
                 self._go(following)
 

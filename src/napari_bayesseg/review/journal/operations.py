@@ -78,9 +78,9 @@ class Operation:
     replacement : Replacement or None
         Of a rejection.
     note : str
-        Of a fill or a growth: the class, and the level of its contour.
+        Of a fill or a growth: the class, and the level of its contour; of a draw: which.
     tool : str or None
-        Of an edit: ``"brush"``, ``"fill"``, ``"smooth"`` or ``"grow"``.
+        Of an edit: one of `TOOLS`.
     """
 
     sequence: int
