@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, overload
 
@@ -92,6 +92,7 @@ class RegionList(Sequence[Region]):
     classes: Indices
     class_counts: Indices
     at_border: NDArray[np.bool_]
+    _made: dict[int, Region] = field(init=False, default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, regions: Iterable[Region]) -> RegionList:
@@ -124,10 +125,6 @@ class RegionList(Sequence[Region]):
         """Row of a region, by its id."""
         return {name: row for row, name in enumerate(self.ids.tolist())}
 
-    @cached_property
-    def _made(self) -> dict[int, Region]:
-        return {}
-
     def __len__(self) -> int:
         return int(self.ids.size)
 
@@ -141,9 +138,9 @@ class RegionList(Sequence[Region]):
         row = key + len(self) if key < 0 else key
         if not 0 <= row < len(self):
             raise IndexError(f"there are {len(self)} regions; got {key}")
-        if row not in self._made:
-            self._made[row] = self._make(row)
-        return self._made[row]
+        found = self._made.get(row)
+        # Threads that ask at the same time get the same object.
+        return self._made.setdefault(row, self._make(row)) if found is None else found
 
     def _make(self, row: int) -> Region:
         a, b, c, d, e, f = self.boxes[row].tolist()

@@ -11,6 +11,7 @@ from napari_bayesseg.core.settings import validation_message
 from napari_bayesseg.review.audit.audit import DEFAULT_PLACES
 from napari_bayesseg.review.labels.edits import EDIT_MARGIN
 from napari_bayesseg.review.regions.queue import Order
+from napari_bayesseg.review.regions.region_settings import DEFAULT_MIN_VOXELS
 from napari_bayesseg.review.status import Replacement
 
 __all__ = ["HeatColours", "PaletteName", "Preferences", "read_preferences"]
@@ -75,7 +76,7 @@ class Preferences(BaseModel):
         description="Around a region's box, 2 to 128",
     )
     min_volume_voxels: int = Field(
-        27,
+        DEFAULT_MIN_VOXELS,
         ge=1,
         le=1_000_000,
         title="Smallest region (voxels)",

@@ -58,12 +58,13 @@ class Outlines(BlockArray):
             Region ids, 0 outside.
         """
         count = region_labels.max_id
-        self._labels = region_labels
         self._groups = (8 * (np.arange(count + 1) % GROUPS)).astype(np.uint8)
         self._codes = np.full(count + 1, CODES[Status.PENDING], np.uint8)
         self._current = 0
         self._values = np.zeros(count + 1, np.uint8)
         self._rewrite(np.arange(1, count + 1))
+        # Both at once: another thread may be painting a plane.
+        self._lookup = (region_labels, self._values)
 
     def set_statuses(self, statuses: Mapping[int, Status], ids: Iterable[int]) -> None:
         """Take over the statuses of the regions `ids`; unknown ones are pending."""
@@ -86,7 +87,8 @@ class Outlines(BlockArray):
 
     def _read_box(self, start: tuple[int, ...], stop: tuple[int, ...]) -> NDArray[np.uint8]:
         part = Roi((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-        values: NDArray[np.uint8] = self._values[self._labels[part.slices]]
+        region_labels, by_id = self._lookup
+        values: NDArray[np.uint8] = by_id[region_labels[part.slices]]
         for rim, code in ((self._paintable, PAINTABLE), (self._contour, CONTOUR)):
             if rim is not None:
                 rim.draw(values, part, code)

@@ -16,8 +16,6 @@ from napari_bayesseg.io.lazy import BlockArray
 
 __all__ = ["FineOutlines", "fine_colours", "fine_geometry"]
 
-"""Of a draw's lines: far from the blue and green of classes and the yellow of regions, also for
-the colour-blind."""
 _BACKGROUND = "#ffffff"
 """Of class 0, which elsewhere has no colour."""
 _FILL = 0.4
