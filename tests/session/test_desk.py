@@ -52,6 +52,12 @@ def test_a_desk_opens_at_the_most_expected_error(desk: ReviewDesk) -> None:
     assert not desk.is_busy
 
 
+def test_the_ids_that_are_shown_are_saved_before_anything_is_done(desk: ReviewDesk) -> None:
+    with Review.open(desk.result, read_only=True) as review:
+        assert review.names.as_json() == desk.review.names.as_json()
+        assert review.names.count == COUNT
+
+
 def test_the_live_line_counts_what_is_there(desk: ReviewDesk) -> None:
     line = desk.live_line()
     source = desk.source
@@ -243,7 +249,7 @@ def test_going_back_to_the_old_measure_calls_the_other_off(
 def test_an_excess_is_found_as_well(desk: ReviewDesk, background: ThreadBackground) -> None:
     desk.set_measure(f"{MEASURE}_excess")
     assert background.drain(TIMEOUT)
-    assert desk.settings.measure == MEASURE
+    assert desk.settings.measure == f"{MEASURE}_excess"
 
 
 def test_a_measure_that_is_not_there_leaves_everything(

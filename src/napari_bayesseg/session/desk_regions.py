@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.uncertainty import split_excess
@@ -122,7 +124,16 @@ def open_review(
         measure = default_measure(result) if settings is None else settings.measure
         least = (preferences or Preferences()).min_volume_voxels
         found = find_by_measure(result, measure, settings, None, review.names, min_voxels=least)
+        _keep_names(review)
         return Opened(result, review, found)
     except BaseException:
         review.close()
         raise
+
+
+def _keep_names(review: Review) -> None:
+    """Save the ids that are about to be shown: another run must give them to the same places."""
+    if not review.read_only:
+        # A disk that is full is told of at the first decision; the next regions are tried again.
+        with suppress(StoreError):
+            review.keep_names()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.numerics.region_groups import RegionGroups
+from napari_bayesseg.review.labels.voxels import unpacked
 
 __all__ = ["RegionNames"]
 
@@ -116,9 +117,7 @@ class RegionNames:
         names = cls(shape)
         try:
             count = int(values["count"])
-            raw = zlib.decompress(base64.b64decode(values["places"], validate=True))
-            if count < 0 or len(raw) != 12 * count:
-                raise ValueError("another length than stated")
+            raw = unpacked(base64.b64decode(values["places"], validate=True), 12 * count)
             voxels = np.frombuffer(raw, "<i8", count)
             ids = np.frombuffer(raw, "<i4", count, offset=8 * count)
             size = int(np.prod(shape, dtype=np.int64))
