@@ -110,8 +110,10 @@ def open_review(
         history.prepare()
         mask = _open_mask(folder, found.base, labels, read_only, notices)
         conflicts: tuple[RegionDecision, ...] = ()
-        if is_other_run(result, rows):
+        is_new_run = is_other_run(result, rows)
+        if is_new_run or any(row.action == "run" for row in rows):
             conflicts = find_conflicts(result, history, labels)
+        if is_new_run:
             notices.append(other_run_notice(conflicts))
             if journal is not None and not read_only:
                 journal.append("run", {"run_id": result.record["run_id"], "made": making()})
