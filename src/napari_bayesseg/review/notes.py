@@ -18,6 +18,7 @@ from napari_bayesseg.review.regions.region_table import RegionTable
 
 __all__ = [
     "LONGEST_NOTE",
+    "NOTES_APART",
     "Note",
     "note_content",
     "notes_by_region",
@@ -29,6 +30,8 @@ __all__ = [
 
 LONGEST_NOTE = 1000
 """Characters."""
+NOTES_APART = " \u00b7 "
+"""Between the texts of several notes on one region."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def _region_of(note: Note, table: RegionTable, whole: Roi) -> int | None:
 
 def text_of(notes: Sequence[Note]) -> str:
     """Return the texts of one region's notes, each once, as one line."""
-    return " \u00b7 ".join(dict.fromkeys(note.text for note in notes))
+    return NOTES_APART.join(dict.fromkeys(note.text for note in notes))
 
 
 def regions_of(decisions: Iterable[RegionDecision], table: RegionTable) -> frozenset[int]:

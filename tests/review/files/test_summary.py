@@ -13,6 +13,7 @@ from napari_bayesseg.review.audit.audit_rows import (
 from napari_bayesseg.review.audit.unseen import UnseenSample
 from napari_bayesseg.review.files.summary import resolved_curve, summarise
 from napari_bayesseg.review.journal.operations import IN_BULK
+from napari_bayesseg.review.notes import note_content, notes_in_force
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Status
 from tests.results import GEOMETRY
@@ -25,12 +26,13 @@ ERROR = {region.id: region.expected_error_volume for region in TABLE.regions}
 
 
 def test_numbers_of_a_review_in_the_middle(review: Review, predicted: np.ndarray) -> None:
-    decide(review, [1], Status.ACCEPTED)
+    (note,) = notes_in_force([review.record_event("note", note_content(TABLE.regions[0], "see"))])
+    review.record_event("note", note_content(TABLE.regions[0], "see later", [note]))
+    decide(review, [1], Status.ACCEPTED, note="see later")  # the same note, not another one
     decide(review, [2], Status.REJECTED, note="a crack")
     decide(review, [3, 5], Status.ACCEPTED, note=IN_BULK)
     decide(review, [4], Status.DEFERRED)
     paint(review, Roi((0, 0, 0), (1, 2, 3)), 2)
-    review.record_event("note", {"text": "see later"})
     summary = summarise(review, TABLE, SETTINGS, conflicts=2)
     count = len(TABLE.regions)
     assert summary.statuses == {

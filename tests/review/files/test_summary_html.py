@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -80,6 +81,13 @@ def page(review: Review, tmp_path: Path) -> str:
     path = tmp_path / "summary.html"
     write_summary(path, review, TABLE, SETTINGS, conflicts=1)
     return path.read_text(encoding="utf-8")
+
+
+def test_what_was_not_computed_is_said_to_be(review: Review, tmp_path) -> None:
+    table = replace(TABLE, boundary_uncertainty=float("nan"))
+    write_summary(tmp_path / "page.html", review, table, SETTINGS)
+    text = Page((tmp_path / "page.html").read_text(encoding="utf-8")).text
+    assert "boundary uncertainty not computed" in text
 
 
 def test_it_says_what_was_done_left_and_proved(page: str, review: Review) -> None:

@@ -21,7 +21,7 @@ from napari_bayesseg.review.journal.operations import Operation, RegionDecision
 from napari_bayesseg.review.labels.stored_arrays import labels_sha256
 from napari_bayesseg.review.labels.voxel_places import box_in_world, holds, where, world
 from napari_bayesseg.review.labels.voxels import Labels, VoxelSet
-from napari_bayesseg.review.notes import Note, notes_in_force
+from napari_bayesseg.review.notes import NOTES_APART, Note, notes_in_force
 from napari_bayesseg.review.review_view import ReviewView
 
 __all__ = ["write_decisions"]
@@ -88,7 +88,7 @@ def _placed(review: ReviewView, labels: Labels) -> Iterator[dict[str, Any]]:
             yield {
                 **entry,
                 **where(voxels, geometry, labels, names),
-                "note": " \u00b7 ".join(dict.fromkeys(filter(None, texts))),
+                "note": NOTES_APART.join(dict.fromkeys(filter(None, texts))),
                 "position_world": world(geometry, entry["position_voxels"]),
             }
             for note in mine:

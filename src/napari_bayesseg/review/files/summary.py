@@ -15,6 +15,7 @@ from napari_bayesseg.review.audit.audit import AuditRecord
 from napari_bayesseg.review.audit.audit_rows import read_audits
 from napari_bayesseg.review.journal.operations import IN_BULK, Operation
 from napari_bayesseg.review.journal.work_time import WorkTime
+from napari_bayesseg.review.notes import NOTES_APART, notes_in_force
 from napari_bayesseg.review.regions.queue import RegionQueue
 from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.review.regions.region_table import RegionTable
@@ -244,8 +245,15 @@ def resolved_curve(operations: Iterable[Operation], total: float) -> tuple[tuple
 
 
 def _count_notes(review: ReviewView, operations: Iterable[Operation]) -> int:
-    left = sum(bool(operation.note) and operation.note != IN_BULK for operation in operations)
-    return left + sum(row.action == "note" for row in review.events)
+    """Count the notes in force, and those that came with a decision alone; no tool's own words."""
+    notes = notes_in_force(review.events)
+    texts = {"", IN_BULK, *(note.text for note in notes)}
+    alone = (
+        operation
+        for operation in operations
+        if operation.kind != "edit" and not texts.issuperset(operation.note.split(NOTES_APART))
+    )
+    return len(notes) + sum(1 for _ in alone)
 
 
 def _model_name(result: Result) -> str:

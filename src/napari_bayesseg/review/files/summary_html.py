@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
+from math import isnan
 from pathlib import Path
 
 from napari_bayesseg.core.unit_symbols import (
@@ -141,7 +142,8 @@ def _headlines(summary: SessionSummary) -> list[str]:
 def _region_rows(summary: SessionSummary) -> str:
     settings, cubic = summary.settings, cubic_symbol(summary.unit)
     inside = summary.error_decided + summary.error_undecided
-    length = f"{summary.boundary_uncertainty:.3g} {unit_symbol(summary.unit)}"
+    shell = summary.boundary_uncertainty
+    length = f"\u00b1{shell:.3g} {unit_symbol(summary.unit)}"
 
     def amount(value: float) -> str:
         return f"{amount_text(value)} {cubic}"
@@ -156,7 +158,7 @@ def _region_rows(summary: SessionSummary) -> str:
             ("in regions", f"{amount(inside)}, {percent_text(summary.resolved_share)} resolved"),
             ("left in undecided regions", amount(summary.error_undecided)),
             ("left outside all regions", amount(summary.error_outside)),
-            ("boundary uncertainty", f"\u00b1{length}"),
+            ("boundary uncertainty", "not computed" if isnan(shell) else length),
         ]
     )
 

@@ -62,4 +62,5 @@ def where(
 def holds(voxels: VoxelSet, position: Index3) -> bool:
     """Whether a voxel is in a set."""
     z, y, x = position
-    return voxels.intersection(Roi(position, (z + 1, y + 1, x + 1))).count > 0
+    place = Roi(position, (z + 1, y + 1, x + 1))
+    return voxels.box.contains(place) and voxels.intersection(place).count > 0
