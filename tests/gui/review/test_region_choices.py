@@ -8,7 +8,7 @@ from pathlib import Path
 import napari
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -113,6 +113,25 @@ def test_ticks_stay_while_the_menu_is_open_and_sizes_have_units(window: ReviewWi
     window.wait(lambda: not window.desk.is_busy and window.desk.settings.merge_distance is None)
     assert len(window.desk.table.regions) == before
     assert view.model.rowCount() == 18
+
+
+def test_enter_after_a_number_keeps_the_ticks_and_the_menu(window: ReviewWindow) -> None:
+    button = window.tab.regions.filter
+    window.activate()
+    button.marks[Mark.MUST_SEE].click()
+    menu = button.menu()
+    menu.popup(window.widget.mapToGlobal(QPoint(0, 0)))
+    window.settle()
+    for number, typed in ((button.min_volume, "1"), (button.merge_distance, "0.5")):
+        number.setFocus()
+        number.selectAll()
+        QTest.keyClicks(number, typed)
+        QTest.keyClick(number, Key.Key_Return)
+        assert number.value() == float(typed)
+    assert menu.isVisible()
+    assert button.filter.marks == {Mark.MUST_SEE}
+    menu.close()
+    window.wait(lambda: not window.desk.is_busy and window.desk.settings.merge_distance == 0.5)
 
 
 def test_a_filter_is_shown_as_it_is_set(qtbot: QtBot) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QAction
+from qtpy.QtGui import QAction, QKeyEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -34,6 +34,20 @@ _SHORT = {
 }
 _LARGEST_VOLUME = 1e12
 _MOST_VOXELS_APART = 8
+
+
+class _Number(QDoubleSpinBox):
+    """A number to type in a menu: Enter takes it over, and leaves the menu's entries alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setKeyboardTracking(False)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep Enter from the menu, which would run the entry that it thinks is meant."""
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
 
 
 class FilterButton(QPushButton):
@@ -66,12 +80,12 @@ class FilterButton(QPushButton):
         self._before_marks = _add_title(menu, "Mark")
         self.marks = {mark: self._tick(menu, mark.value)[0] for mark in Mark}
         menu.addSeparator()
-        self.min_volume = QDoubleSpinBox()
+        self.min_volume = _Number()
         self.min_volume.setRange(0.0, _LARGEST_VOLUME)
         self.min_volume.setToolTip("Smaller regions are left out of the list, and of the numbers")
         self.min_volume.valueChanged.connect(self.min_volume_chosen)
         menu.addAction(_number_row(menu, "Smallest", self.min_volume))
-        self.merge_distance = QDoubleSpinBox()
+        self.merge_distance = _Number()
         self.merge_distance.setSpecialValueText("never")
         self.merge_distance.setToolTip(
             "Regions that are no farther apart become one, as the fragments of one streak, as long "
@@ -199,7 +213,6 @@ def _add_title(menu: QMenu, text: str) -> QAction:
 
 def _number_row(menu: QMenu, title: str, number: QDoubleSpinBox) -> QWidgetAction:
     """Return an entry with a number to type."""
-    number.setKeyboardTracking(False)
     holder = QWidget()
     row = QHBoxLayout(holder)
     row.setContentsMargins(10, 2, 10, 4)
