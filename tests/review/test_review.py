@@ -167,6 +167,16 @@ def test_undo_takes_strokes_and_decisions_back_in_one_order(review: Review, pred
     review.close()
 
 
+def test_steps_are_read_one_by_one_while_the_review_goes_on(review: Review) -> None:
+    made = [decide(review, [n], Status.ACCEPTED).sequence for n in (1, 2, 3)]
+    steps = review.operations()
+    first = next(steps)
+    review.undo()
+    decide(review, [4], Status.REJECTED)
+    assert [step.sequence for step in (first, *steps)] == made
+    assert [step.sequence for step in review.operations()] == [*made[:2], made[2] + 2]
+
+
 def test_everything_is_there_again_after_closing(review: Review) -> None:
     decide(review, [1], Status.REJECTED, next_position=(3, 2, 1))
     decide(review, [2], Status.DEFERRED)

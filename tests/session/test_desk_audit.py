@@ -189,7 +189,7 @@ def test_where_nothing_is_unseen_there_is_no_audit(
     new = np.full(everything.shape[1], 2, np.uint8)
     desk.review.mask.array[...] = 2
     desk.paint(tuple(everything), desk.review.labels().reshape(-1), new)
-    assert desk.review.operations()[-1].change.box == Roi.whole(shape)
+    assert desk.review.history.applied[-1].change.box == Roi.whole(shape)
     begin(desk, background)
     assert "nothing to audit" in told["notice"][-1]
     assert not desk.audit.is_on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -79,10 +79,17 @@ class ReviewView:
         with self._lock:
             return tuple(self._events)
 
-    def operations(self) -> tuple[Operation, ...]:
-        """Return the steps in force, the oldest first; not for every key: there may be many."""
+    def operations(self) -> Iterator[Operation]:
+        """Yield the steps that were in force at the first of them, the oldest first.
+
+        They are read one by one, from any thread while the review goes on; there may be many.
+        """
         with self._lock:
-            return tuple(self.history.applied)
+            applied = self.history.applied.copy()
+        for place in range(len(applied)):
+            with self._lock:  # a decision must not wait until all are read
+                operation = applied[place]
+            yield operation
 
     @property
     def folder(self) -> Path:

@@ -158,7 +158,7 @@ def summarise(
         If the journal or the result is damaged.
     """
     result, queue = review.result, RegionQueue(table, review.statuses(table))
-    operations = review.operations()
+    operations = tuple(review.operations())
     statuses = Counter(queue.status(region.id) for region in table.regions)
     must_see = [region for region in table.regions if region.maximum >= settings.upper]
     inside = {True: 0.0, False: 0.0}

@@ -69,6 +69,10 @@ class Operations(Sequence[Operation]):
         self._sequences = sequences
         self._store = store
 
+    def copy(self) -> Operations:
+        """Return the same row, which stays as it is whatever is done or undone."""
+        return Operations(tuple(self._sequences), self._store)
+
     def __len__(self) -> int:
         return len(self._sequences)
 
