@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.overlap import dice_per_class
 from napari_bayesseg.session import comparison
@@ -99,3 +99,11 @@ def test_a_comparison_runs_in_the_background_and_tells(
     work.close()
     background.drain(60)
     assert len(told) == 3
+
+
+def test_a_lost_piece_is_no_background(pair: tuple[Result, Result]) -> None:
+    first, second = pair
+    chunk = next(path for path in sorted((second.path / "labels").rglob("c/*/*/*")))
+    chunk.unlink()
+    with pytest.raises(StoreError, match="is missing"):
+        compare_results(first, second, MEASURE)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_bayesseg.core.errors import SettingsError
@@ -16,6 +18,7 @@ from napari_bayesseg.io.chunk_cache import ChunkCache
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.numerics.label_difference import DifferenceCounter, LabelDifference
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
+from napari_bayesseg.review.labels.stored_arrays import read_piece
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.desk_line import cubic_symbol
 from napari_bayesseg.session.difference_array import processed_part
@@ -190,11 +193,16 @@ def compare_results(
     ------
     SettingsError
         If they can't be compared: with one line that says why.
+    StoreError
+        If one of them is damaged.
     """
     _check(first, second)
     common = [name for name in first.measures if name in second.measures]
     wanted = split_excess(measure)[0]
     name = wanted if wanted in common else next(iter(common), None)
+    for result in (first, second):
+        for part in ("labels", *([] if name is None else [name])):
+            result.check_complete(part)  # what is missing would count as background
     depth, height, width = first.spec.shape
     slices = max(1, _SLAB_BYTES // (_BYTES_PER_VOXEL * height * width))
     counter = DifferenceCounter(len(first.class_names))
@@ -204,12 +212,12 @@ def compare_results(
             return None
         slab = Roi((low, 0, 0), (min(low + slices, depth), height, width))
         valid = processed_part(first, slab) & processed_part(second, slab)
-        labels = [np.asarray(result.labels[slab.slices]) for result in (first, second)]
+        labels = [_read(result, "labels", slab) for result in (first, second)]
         counter.update(labels[0], labels[1], valid)
         if name is None:
             continue
         for number, result in enumerate((first, second)):
-            values = np.asarray(result.array(name)[slab.slices])[valid]
+            values = _read(result, name, slab)[valid]
             known = values[np.isfinite(values)]
             sums[number] += known.sum(dtype=np.float64)
             counts[number] += known.size
@@ -232,6 +240,11 @@ def _heat_map(result: Result, name: str) -> tuple[LazyArray, ...]:
     if split_excess(name)[1]:
         return (result.measure(name),)
     return tuple(ChunkCache(level) for level in result.levels(name))
+
+
+def _read(result: Result, name: str, box: Roi) -> NDArray[Any]:
+    array = result.labels if name == "labels" else result.array(name)
+    return read_piece(array, box.slices, f"{result.path}: {name}")
 
 
 def _check(first: Result, second: Result) -> None:
