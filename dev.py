@@ -15,8 +15,12 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -237,24 +241,66 @@ def test(arguments: list[str], *, long: bool) -> int:
         env["QT_QPA_PLATFORM"] = "xcb"
         env.pop("WAYLAND_DISPLAY", None)
     everything = ["-m", ""] if long else []
-    pytest = [*screen, str(PYTHON), "-m", "pytest", "--durations=10", *everything, *arguments]
-    return run_steps([*lint_steps(), pytest], env)
+    pytest = [*screen, str(PYTHON), "-m", "pytest", "--durations=10", *everything]
+    if arguments:
+        return run_steps([*lint_steps(), [*pytest, *arguments]], env)
+    # The tests of windows wait much of the time: the others run beside them.
+    together = [[*pytest, "--ignore=tests/gui"], [*pytest, "tests/gui"]]
+    return run_steps(lint_steps(), env, together)
 
 
-def run_steps(steps: list[list[str]], env: dict[str, str]) -> int:
-    """Run every step, whatever the ones before gave; non-zero if any failed."""
+def run_steps(
+    steps: list[list[str]], env: dict[str, str], together: Sequence[list[str]] = ()
+) -> int:
+    """Run every step, whatever the ones before gave; non-zero if any failed.
+
+    Those to run `together` come last and side by side; what the later ones of them print comes
+    when they have ended.
+    """
     report = []
     for step in steps:
-        program = shutil.which(step[0], path=env["PATH"]) or step[0]
         say(shlex.join(step))
         start = time.monotonic()
-        code = run(program, *step[1:], env=env)
-        outcome = "ok" if code == 0 else f"FAILED ({code})"
-        report.append((outcome, time.monotonic() - start, shlex.join(step)))
+        code = run(located(step, env)[0], *step[1:], env=env)
+        report.append((code, time.monotonic() - start, shlex.join(step)))
+    report += run_together(together, env)
     say("all steps")
-    for outcome, seconds, step in report:
+    for code, seconds, step in report:
+        outcome = "ok" if code == 0 else f"FAILED ({code})"
         print(f"{outcome:12} {seconds:6.1f} s  {step}", flush=True)
-    return int(any(outcome != "ok" for outcome, _, _ in report))
+    return int(any(code != 0 for code, _, _ in report))
+
+
+def run_together(steps: Sequence[list[str]], env: dict[str, str]) -> list[tuple[int, float, str]]:
+    """Run steps side by side; return exit code, seconds and command of each."""
+    report: list[tuple[int, float, str]] = []
+
+    def follow(step: list[str], process: subprocess.Popen[bytes], start: float) -> None:
+        code = process.wait()
+        report.append((code, time.monotonic() - start, shlex.join(step)))
+
+    with ExitStack() as files:
+        waiting, outputs = [], []
+        for number, step in enumerate(steps):
+            say(shlex.join(step))
+            output = files.enter_context(tempfile.TemporaryFile()) if number else None
+            process = subprocess.Popen(located(step, env), cwd=ROOT, env=env, stdout=output)
+            outputs.append(output)
+            thread = Thread(target=follow, args=(step, process, time.monotonic()))
+            thread.start()
+            waiting.append(thread)
+        for step, thread, output in zip(steps, waiting, outputs, strict=True):
+            thread.join()
+            if output is not None:
+                say(f"what was printed by {shlex.join(step)}")
+                output.seek(0)
+                print(output.read().decode(errors="replace"), flush=True)
+    return report
+
+
+def located(step: list[str], env: dict[str, str]) -> list[str]:
+    """Return a command with the place of its program."""
+    return [shutil.which(step[0], path=env["PATH"]) or step[0], *step[1:]]
 
 
 def say(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,28 @@ def test_one_failed_step_fails_the_run_but_stops_nothing(capfd: pytest.CaptureFi
     assert printed.count("step 0") >= 2
     assert "FAILED (3)" in printed
     assert dev.run_steps(steps[:1], dev.environment()) == 0
+
+
+def test_steps_side_by_side_are_told_apart(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each waits until the other has begun: one after the other they would never end."""
+    program = (
+        "import sys, time, pathlib\n"
+        "mine, other, code = sys.argv[1:]\n"
+        "pathlib.Path(mine).touch()\n"
+        "while not pathlib.Path(other).exists(): time.sleep(0.01)\n"
+        "print('by', pathlib.Path(mine).name); sys.exit(int(code))"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = f"{folder}/first", f"{folder}/second"
+        steps = [
+            [sys.executable, "-c", program, first, second, "0"],
+            [sys.executable, "-c", program, second, first, "4"],
+        ]
+        assert dev.run_steps([], dev.environment(), steps) == 1
+    printed = capfd.readouterr().out
+    assert printed.index("by first") < printed.index("what was printed by")
+    assert printed.index("what was printed by") < printed.index("by second")
+    assert "FAILED (4)" in printed
 
 
 def test_bytecode_is_written_for_the_children(monkeypatch: pytest.MonkeyPatch) -> None:
