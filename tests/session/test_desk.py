@@ -75,6 +75,22 @@ def test_the_live_line_counts_what_is_there(desk: ReviewDesk) -> None:
     assert "18 regions, 4 to look at" in str(line)
 
 
+def test_what_is_too_small_for_a_region_is_left_unseen(
+    desk: ReviewDesk, background: ThreadBackground
+) -> None:
+    everything = desk.live_line()
+    shown = sum(region.expected_error_volume for region in desk.table.regions)
+    assert everything.expected_error_unseen == pytest.approx(
+        everything.expected_error_total - shown
+    )
+    desk.set_min_volume(14.0)  # more than any has
+    assert background.drain(TIMEOUT)
+    none = desk.live_line()
+    assert none.regions == 0
+    assert none.expected_error_unseen == pytest.approx(none.expected_error_total)
+    assert desk.drag(0.5 * LOWER, UPPER).expected_error_unseen == none.expected_error_unseen
+
+
 def test_dragging_answers_at_once_and_changes_nothing(desk: ReviewDesk) -> None:
     heard, table = Heard(desk), desk.table
     lines = [desk.drag(lower, UPPER) for lower in (0.09, 0.205, 0.305, 0.5)]

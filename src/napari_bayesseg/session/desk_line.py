@@ -54,7 +54,8 @@ class LiveLine:
     share_of_voxels : float
         Of the processed voxels above the lower threshold, from 0 to 1.
     expected_error_unseen, expected_error_total : float
-        Of the voxels below the lower threshold, and of all, in cubic `unit`.
+        Of the voxels outside all regions, which are below the lower threshold or in what is too
+        small for a region, and of all voxels; in cubic `unit`.
     unit : str
         Full name of the length unit.
     minutes : float or None
@@ -109,6 +110,8 @@ class QueueNumbers:
         Above which the regions were found.
     maxima, pending_maxima : (n,) and (p,) float
         Of all regions and of those without a decision; rising, in the measure's unit.
+    errors : float
+        Expected error volume of all regions, in cubic `unit`.
     decided : int
     resolved_share : float
     unit : str
@@ -117,6 +120,7 @@ class QueueNumbers:
     threshold: float
     maxima: NDArray[np.float64]
     pending_maxima: NDArray[np.float64]
+    errors: float
     decided: int
     resolved_share: float
     unit: str
@@ -128,6 +132,7 @@ class QueueNumbers:
             queue.table.threshold,
             queue.columns.maxima[queue.columns.by_maximum],
             queue.pending_maxima(),
+            float(queue.columns.errors.sum()),
             len(queue.columns) - queue.remaining,
             queue.resolved_share,
             queue.table.unit,
@@ -139,7 +144,8 @@ class QueueNumbers:
         """Return the line at two thresholds.
 
         Exact where `lower` is that of the regions. Elsewhere they are guessed: higher up those
-        whose maximum is still above it, further down at least those that there are.
+        whose maximum is still above it, further down at least those that there are. What is too
+        small for a region is then taken to have the share that it had.
         """
         settled = lower == self.threshold
         gone = 0 if settled else int(np.searchsorted(self.maxima, lower, side="right"))
@@ -147,12 +153,13 @@ class QueueNumbers:
         if not settled:
             pending -= int(np.searchsorted(self.pending_maxima, lower, side="right"))
         must_see = len(self.pending_maxima) - int(np.searchsorted(self.pending_maxima, upper))
+        above = curve.total - curve.expected_error_below(lower)
         pace = seconds_per_decision or DEFAULT_SECONDS_PER_DECISION
         return LiveLine(
             regions=len(self.maxima) - gone,
             must_see=min(must_see, pending),
             share_of_voxels=curve.share_above(lower),
-            expected_error_unseen=curve.expected_error_below(lower),
+            expected_error_unseen=max(curve.total - self._seen_share(curve) * above, 0.0),
             expected_error_total=curve.total,
             unit=self.unit,
             minutes=pending * pace / 60 if pending else None,
@@ -161,6 +168,11 @@ class QueueNumbers:
             is_settled=settled,
             seconds_per_decision=seconds_per_decision,
         )
+
+    def _seen_share(self, curve: ThresholdCurve) -> float:
+        """Return which share of the expected error above the threshold lies in regions."""
+        above = curve.total - curve.expected_error_below(self.threshold)
+        return min(self.errors / above, 1.0) if above > 0 else 1.0
 
 
 @dataclass(frozen=True)
