@@ -148,8 +148,12 @@ class ReviewView:
 
     def labels(self) -> Labels:
         """Return the reviewed labels ``(Z, Y, X)``, by the journal and not by the copy."""
+        return self.labels_and_row()[0]
+
+    def labels_and_row(self) -> tuple[Labels, int]:
+        """Return the reviewed labels, and the number of the row after which they are so."""
         with self._lock:
-            return self.mask.labels.copy()
+            return self.mask.labels.copy(), self.sequence
 
     @property
     def began_from(self) -> LazyArray:

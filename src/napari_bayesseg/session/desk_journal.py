@@ -96,7 +96,7 @@ class DeskJournal:
             A head that was saved earlier and must still be part of the journal.
         """
         review, result = self._desk.review, self._desk.result
-        labels, rows = review.labels(), review.sequence
+        labels, rows = review.labels_and_row()
         place = None if saved_head is None else Path(saved_head)
 
         def done(found: JournalCheck) -> None:

@@ -57,7 +57,7 @@ class DeskState:
             self.review.statuses(table),
             preferences.order,
             spacing=self.result.geometry.spacing,
-            marks=self._marks(table),
+            marks=self._marks(regions_of(self.review.conflicts, table)),
         )
         self._queue = queue.at_region(_id(self._place(queue, self.review.position)))
         if preferences.order is Order.PATH:  # which begins where the person is
@@ -183,16 +183,12 @@ class DeskState:
     def refresh_marks(self) -> None:
         """Take over which regions must be looked at, have a note or are in conflict."""
         shown = self._queue.ids
-        self._queue = self._queue.with_marks(self._marks(self.table))
+        self._queue = self._queue.with_marks(self._marks(self._queue.marks.conflicting))
         if self._queue.ids != shown:
             self.queue_changed.emit(self._queue)
 
-    def _marks(self, table: RegionTable) -> Marks:
-        return Marks(
-            self.settings.upper,
-            frozenset(self.notes.texts),
-            regions_of(self.review.conflicts, table),
-        )
+    def _marks(self, conflicting: frozenset[int]) -> Marks:
+        return Marks(self.settings.upper, frozenset(self.notes.texts), conflicting)
 
     def _change_statuses(self, changes: Mapping[int, Status]) -> None:
         """Take over what was decided about some regions."""
@@ -211,7 +207,7 @@ class DeskState:
             self.review.statuses(found.table),
             filter=self._queue.filter,
             spacing=self._queue.spacing,
-            marks=self._marks(found.table),
+            marks=self._marks(regions_of(self.review.conflicts, found.table)),
         )
         region = self._place(queue, position)
         # In its order only now: a path begins where the person is.
