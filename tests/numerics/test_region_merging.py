@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.numerics import region_merging
 from napari_bayesseg.numerics.region_merging import merge_near
 from tests.numerics.partitions import assert_same_partition
 from tests.numerics.test_component_tree import image_of, tree_of
@@ -45,6 +46,17 @@ def test_regions_nearer_than_the_distance_are_one(spacing, distance):
         values = np.where(inside, measure, -np.inf)
         assert merged.voxels.indices[merged.peaks[group]] == values.argmax()
         assert merged.sums[group] == pytest.approx(measure[inside].sum(dtype=np.float64))
+
+
+def test_a_little_room_for_pairs_is_enough(monkeypatch):
+    measure, error, _ = noisy_maps(7, (8, 20, 24))
+    tree = tree_of(measure, error, 1.0, 6.0, (2.0, 1.0, 0.7))
+    groups = tree.regions(1.0)
+    expected = merge_near(groups, tree.values, (2.0, 1.0, 0.7), 2.5, 8.0)
+    assert expected.size < groups.size
+    monkeypatch.setattr(region_merging, "_ROOM", 200)
+    found = merge_near(groups, tree.values, (2.0, 1.0, 0.7), 2.5, 8.0)
+    np.testing.assert_array_equal(image_of(found), image_of(expected))
 
 
 def test_nothing_longer_than_the_extent_comes_out():

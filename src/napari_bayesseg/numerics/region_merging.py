@@ -20,6 +20,8 @@ Spacing = tuple[float, float, float]
 MOST_OFFSETS = 20_000
 """Voxels in the ball that is searched around every voxel of a region, at most."""
 
+_ROOM = 2**21  # pairs of voxels at a time
+
 
 def merge_near(
     groups: RegionGroups,
@@ -58,34 +60,62 @@ def merge_near(
     SettingsError
         If the distance spans too many voxels.
     """
-    offsets, squares = _ball(spacing, distance)
-    shape = np.array(groups.voxels.shape)
-    owners = groups.group_of_places()
-    pairs, lengths = _near_pairs(
-        groups.voxels.indices, groups.voxels.row_starts, shape, owners, offsets, squares,
-    )  # fmt: skip
+    pairs, nearest = _near_groups(groups, *_rows_within(spacing, distance), spacing[2])
     boxes = groups.boxes.astype(np.int64)
     parents = np.arange(groups.size, dtype=np.int32)
     if pairs.size:
-        pairs, nearest = _nearest(pairs, lengths)
         _join(pairs[np.lexsort((pairs, nearest))], boxes, longest(spacing, extent), parents)
     return _joined(groups, values, _roots(parents), min_count)
 
 
-def _ball(spacing: Spacing, distance: float) -> tuple[Indices, NDArray[np.float64]]:
-    """Return half of the offsets within a distance, each with its squared length."""
+def _rows_within(spacing: Spacing, distance: float) -> tuple[Indices, NDArray[np.float64]]:
+    """Return half of the offsets within a distance, by rows along x.
+
+    Returns
+    -------
+    rows : (k, 4) int64
+        Offset along z and y, and the first and the last one along x.
+    bases : (k,) float64
+        Squared length of the offset along z and y.
+    """
     reach = [int(distance / step) for step in spacing]
     if np.prod([2.0 * n + 1 for n in reach]) > MOST_OFFSETS:
         raise SettingsError(
             f"merge_distance must span fewer than {MOST_OFFSETS} voxels; {distance:g} is "
             f"{max(reach)} voxels: take a smaller one"
         )
-    axes = [np.arange(-n, n + 1) for n in reach]
-    offsets = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    squares = ((offsets * np.asarray(spacing)) ** 2).sum(axis=1)
-    later = np.arange(len(offsets)) > len(offsets) // 2  # the other half sees the same pairs
-    chosen = later & (squares <= distance**2 * (1 + 1e-9))
-    return offsets[chosen].astype(np.int64), squares[chosen]
+    limit = distance**2 * (1 + 1e-9)
+    lengths = (np.arange(1, reach[2] + 1) * spacing[2]) ** 2
+    rows, bases = [], []
+    for dz in range(reach[0] + 1):
+        for dy in range(-reach[1] if dz else 0, reach[1] + 1):
+            base = (dz * spacing[0]) ** 2 + (dy * spacing[1]) ** 2
+            if base <= limit:
+                high = int(np.count_nonzero(base + lengths <= limit))
+                # The other half sees the same pairs.
+                rows.append((dz, dy, -high if (dz, dy) != (0, 0) else 1, high))
+                bases.append(base)
+    return np.array(rows, np.int64), np.array(bases)
+
+
+def _near_groups(
+    groups: RegionGroups, rows: Indices, bases: NDArray[np.float64], step: float
+) -> tuple[Indices, NDArray[np.float64]]:
+    """Return every pair of groups once, packed into one number, with its squared distance."""
+    voxels, owners = groups.voxels, groups.group_of_places()
+    pairs, lengths = np.empty(_ROOM, np.int64), np.empty(_ROOM)
+    found = []
+    place = 0
+    while place < voxels.count:
+        place, count = _near_pairs(
+            voxels.indices, voxels.row_starts, np.array(voxels.shape), owners, rows, bases, step,
+            place, pairs, lengths,
+        )  # fmt: skip
+        found.append(_nearest(pairs[:count], lengths[:count]))
+    if not found:
+        return np.zeros(0, np.int64), np.zeros(0)
+    every, nearest = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return _nearest(every, nearest)
 
 
 @compiled
@@ -94,41 +124,54 @@ def _near_pairs(
     row_starts: Indices,
     shape: Indices,
     owners: Places,
-    offsets: Indices,
-    squares: NDArray[np.float64],
-) -> tuple[Indices, NDArray[np.float64]]:
-    """Return pairs of groups, packed into one number, with the squared distance of two voxels."""
-    pairs = np.empty(1024, np.int64)
-    lengths = np.empty(1024)
+    rows: Indices,
+    bases: NDArray[np.float64],
+    step: float,
+    start: int,
+    pairs: Indices,
+    lengths: NDArray[np.float64],
+) -> tuple[int, int]:
+    """Write pairs of groups near the voxels from `start` on, as long as there is room.
+
+    Of one voxel every other group comes once. Returns the voxel to go on with, and how many pairs
+    were written.
+    """
+    most = np.sum(rows[:, 3] - rows[:, 2] + 1)
     count = 0
-    for place in range(indices.size):
-        mine = owners[place]
+    for place in range(start, indices.size):
+        if count + most > pairs.size:
+            return place, count
+        mine, first = owners[place], count
         if mine < 0:
             continue
         row = indices[place] // shape[2]
         x = indices[place] - row * shape[2]
         z = row // shape[1]
         y = row - z * shape[1]
-        for k in range(squares.size):
-            c, b, a = z + offsets[k, 0], y + offsets[k, 1], x + offsets[k, 2]
-            if c < 0 or b < 0 or a < 0 or c >= shape[0] or b >= shape[1] or a >= shape[2]:
+        for k in range(bases.size):
+            c, b = z + rows[k, 0], y + rows[k, 1]
+            if b < 0 or c >= shape[0] or b >= shape[1]:
                 continue
             other = c * shape[1] + b
+            offset = other * shape[2]
             low, high = row_starts[other], row_starts[other + 1]
-            wanted = other * shape[2] + a
-            near = low + np.searchsorted(indices[low:high], wanted)
-            if near >= high or indices[near] != wanted:
-                continue
-            theirs = owners[near]
-            if theirs < 0 or theirs == mine:
-                continue
-            if count == pairs.size:
-                pairs = np.concatenate((pairs, np.empty_like(pairs)))
-                lengths = np.concatenate((lengths, np.empty_like(lengths)))
-            pairs[count] = (np.int64(min(mine, theirs)) << 32) | max(mine, theirs)
-            lengths[count] = squares[k]
-            count += 1
-    return pairs[:count], lengths[:count]
+            near = low + np.searchsorted(indices[low:high], offset + max(x + rows[k, 2], 0))
+            last = offset + min(x + rows[k, 3], shape[2] - 1)
+            while near < high and indices[near] <= last:
+                theirs = owners[near]
+                if theirs >= 0 and theirs != mine:
+                    length = bases[k] + ((indices[near] - offset - x) * step) ** 2
+                    pair = (np.int64(min(mine, theirs)) << 32) | max(mine, theirs)
+                    at = first
+                    while at < count and pairs[at] != pair:
+                        at += 1
+                    if at == count:
+                        pairs[at], lengths[at] = pair, length
+                        count += 1
+                    else:
+                        lengths[at] = min(lengths[at], length)
+                near += 1
+    return indices.size, count
 
 
 def _nearest(pairs: Indices, lengths: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
