@@ -160,11 +160,6 @@ class ReviewView:
         """Labels ``(Z, Y, X)`` that the review began from: the predicted ones, or a mask."""
         return self.mask.base
 
-    @property
-    def rows_since_snapshot(self) -> int:
-        """How many rows were saved since the last snapshot."""
-        return self._snapshots.rows_since
-
     def current_head(self) -> JournalHead:
         """Return what the journal ends with now, to be kept elsewhere."""
         return self._snapshots.head()

@@ -51,11 +51,6 @@ class ReviewSnapshots:
         self._turn = threading.Lock()
         self._is_closing = False
 
-    @property
-    def rows_since(self) -> int:
-        """How many rows came since the last snapshot, or since the first row."""
-        return self._record.sequence - self._last
-
     def head(self) -> JournalHead:
         """Return what the journal ends with now."""
         sequence, digest = self._record.end
