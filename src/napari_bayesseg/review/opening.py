@@ -94,6 +94,7 @@ def open_review(
     folder = folder or review_folder(result)
     notices: list[str] = []
     with ExitStack() as resources:
+        is_export = read_only
         read_only = read_only or not _take_lock(resources, folder, notices)
         journal = open_journal(resources, folder, user, read_only)
         rows: Sequence[Row] = [] if journal is None else checked_rows(journal)
@@ -111,7 +112,8 @@ def open_review(
         mask = _open_mask(folder, found.base, labels, read_only, notices)
         conflicts: tuple[RegionDecision, ...] = ()
         is_new_run = is_other_run(result, rows)
-        if is_new_run or any(row.action == "run" for row in rows):
+        # Whoever opens it to write a file has them from the review that is open.
+        if is_new_run or (not is_export and any(row.action == "run" for row in rows)):
             conflicts = find_conflicts(result, history, labels)
         if is_new_run:
             notices.append(other_run_notice(conflicts))

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_bayesseg.core.errors import StoreError
+from napari_bayesseg.io.chunk_cache import ChunkCache
 from napari_bayesseg.review.journal.history import History
 from napari_bayesseg.review.journal.journal_rows import Row
 from napari_bayesseg.review.journal.operations import RegionDecision
-from napari_bayesseg.review.labels.replacement_labels import predicted_labels
+from napari_bayesseg.review.labels.stored_arrays import read_piece
 from napari_bayesseg.review.labels.voxels import Labels, VoxelSet
 from napari_bayesseg.review.status import Status
 
@@ -63,6 +64,7 @@ def find_conflicts(result: Result, history: History, labels: Labels) -> tuple[Re
     StoreError
         If the result is damaged.
     """
+    predicted = ChunkCache(result.labels)  # many places lie in one chunk
     found: dict[VoxelSet, RegionDecision] = {}
     for operation in history.applied:
         for decision in operation.decisions:
@@ -70,7 +72,8 @@ def find_conflicts(result: Result, history: History, labels: Labels) -> tuple[Re
             stands = history.have_status(box, Status.ACCEPTED) & ~history.painted(box)
             voxels = VoxelSet.from_mask(box, stands & decision.voxels.mask())
             accepted = labels[box.slices][voxels.mask()]
-            if (accepted != predicted_labels(result, voxels)).any():
+            now = read_piece(predicted, box.slices, f"{result.path}: labels")[voxels.mask()]
+            if (accepted != now).any():
                 found[decision.voxels] = decision
     return tuple(found.values())
 
