@@ -217,8 +217,8 @@ class ReviewCanvas(QObject):
     def _on_current(self, region: Region | None) -> None:
         self.layers.set_current(None if region is None else region.id)
         # Other thresholds mostly leave the person at the same place: whoever looks about in other
-        # slices while a handle moves is not called back.
-        if region is not None and region.position != self._flown:
+        # slices while a handle moves is not called back; nor is who looks at an audit's place.
+        if region is not None and region.position != self._flown and not self._desk.audit.is_on:
             self.fly()
         self._show_mode()
 

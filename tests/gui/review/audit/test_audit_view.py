@@ -86,6 +86,9 @@ def test_the_mark_is_on_the_voxel_and_hides_nothing(window: ReviewWindow) -> Non
     assert window.viewer.layers.selection.active is not mark
     world = mark.data_to_world(place.position)
     np.testing.assert_allclose(world, window.reviewed.data_to_world(place.position))
+    window.desk.go_to(9)  # as a handle that is moved may
+    window.settle()
+    assert shown_voxel(window) == place.position
     window.press(Key.Key_G)
     window.viewer.layers.remove(mark)
     window.press(Key.Key_J)
