@@ -39,6 +39,7 @@ class ReviewRecord:
         self._journal = journal
         self._resources = resources
         self._state: dict[str, Any] = {} if journal is None else journal.state
+        self._names_saved = 0
         self.is_closed = False
 
     @property
@@ -84,9 +85,11 @@ class ReviewRecord:
     def names(self, shape: Index3) -> RegionNames:
         """Return the names that regions have been given; none where they can't be read."""
         try:
-            return RegionNames.from_json(shape, self._state["names"])
+            found = RegionNames.from_json(shape, self._state["names"])
         except (KeyError, TypeError, StoreError):
             return RegionNames(shape)
+        self._names_saved = found.count
+        return found
 
     def check_writable(self) -> Journal:
         """Return the journal if steps can be taken.
@@ -116,10 +119,10 @@ class ReviewRecord:
 
     def save_names(self, names: RegionNames) -> None:
         """Save which places have which ids; no row, because it changes nothing decided."""
-        content = names.as_json()
-        if content != self._state.get("names"):
-            self.check_writable().set_state({"names": content})
-            self._state["names"] = content
+        count = names.count
+        if count != self._names_saved:  # they are only ever added
+            self.check_writable().set_state({"names": names.as_json()})
+            self._names_saved = count
 
     def save_position(self, position: Index3) -> None:
         """Save where the person is; no row, because it changes nothing that was decided."""

@@ -102,7 +102,7 @@ class RegionNames:
         with self._lock:
             voxels = np.fromiter(self._ids.keys(), "<i8", len(self._ids))
             ids = np.fromiter(self._ids.values(), "<i4", len(self._ids))
-        packed = zlib.compress(voxels.tobytes() + ids.tobytes())
+        packed = zlib.compress(voxels.tobytes() + ids.tobytes(), 1)
         return {"count": voxels.size, "places": base64.b64encode(packed).decode("ascii")}
 
     @classmethod
