@@ -134,6 +134,35 @@ def test_enter_after_a_number_keeps_the_ticks_and_the_menu(window: ReviewWindow)
     window.wait(lambda: not window.desk.is_busy and window.desk.settings.merge_distance == 0.5)
 
 
+def test_letters_typed_into_an_open_list_decide_nothing(window: ReviewWindow) -> None:
+    window.activate()
+    for choice in (window.tab.regions.order, window.tab.panel.measure):
+        choice.showPopup()
+        window.settle()
+        popup = QApplication.activePopupWidget()
+        assert popup is not None
+        for key in (Key.Key_U, Key.Key_J, Key.Key_N):
+            QTest.keyClick(choice.view(), key)
+        choice.hidePopup()
+        window.settle()
+    assert set(window.desk.statuses.values()) == {Status.PENDING}
+    assert window.desk.current.id == 1
+
+
+def test_the_list_keeps_to_the_current_region_and_cuts_no_heading(window: ReviewWindow) -> None:
+    table, model = window.tab.regions.table, window.tab.regions.model
+    window.desk.go_to(model.id_at(17))
+    for height in (80, 200, 60):  # as when a review is opened, or a message comes
+        table.setFixedHeight(height)
+        window.settle()
+        assert table.currentIndex().row() == 17
+        assert table.visualRect(model.index(17, 0)).bottom() < table.viewport().height()
+    header = table.horizontalHeader()
+    model.set_table(window.desk.table, window.desk.queue.ids, {}, "share of draws")
+    for section in range(header.count()):
+        assert header.sectionSize(section) >= header.sectionSizeHint(section)
+
+
 def test_a_filter_is_shown_as_it_is_set(qtbot: QtBot) -> None:
     button = FilterButton()
     qtbot.addWidget(button)

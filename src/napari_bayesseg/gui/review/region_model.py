@@ -52,7 +52,7 @@ def _classes(region: Region, names: tuple[str, ...]) -> str:
 
 COLUMNS = (
     Column("#", "Number of the region; ! where it must be looked at", 42, lambda r, _: str(r.id)),
-    Column("status", "What was decided", 90, lambda r, _: "", is_number=False),
+    Column("status", "What was decided", 82, lambda r, _: "", is_number=False),
     Column(
         "expected\nerror ({cubic})",
         "Volume that is probably wrong: sum of 1 - largest mean probability. Click to sort",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QItemSelectionModel, QSize, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -82,6 +83,7 @@ class RegionView(QWidget):
         self.table.selectionModel().currentRowChanged.connect(self._on_row)
         self.table.clicked.connect(lambda index: self._choose(index.row()))
         self.model.modelReset.connect(self._count_rows)
+        self.model.modelReset.connect(self._fit_headings)
         self._total = 0
 
     def set_order(self, order: Order) -> None:
@@ -112,12 +114,16 @@ class RegionView(QWidget):
                     self.model.index(row, 0), flags.ClearAndSelect | flags.Rows
                 )
         # Its signals were blocked, so that the view itself has not heard of it either.
-        if row is not None:
-            self.table.scrollTo(self.model.index(row, self._first_column()))
+        self.table.bring_current()
         self.table.viewport().update()
 
-    def _first_column(self) -> int:
-        return max(self.table.columnAt(0), 0)
+    def _fit_headings(self) -> None:
+        """Let no heading be cut: units may be long. What the person has widened stays so."""
+        header = self.table.horizontalHeader()
+        for section in range(len(COLUMNS)):
+            needed = header.sectionSizeHint(section)
+            if header.sectionSize(section) < needed:
+                header.resizeSection(section, needed)
 
     def _count_rows(self) -> None:
         shown = self.model.rowCount()
@@ -149,8 +155,19 @@ class _LowTable(QTableView):
         """Return the height of a few rows."""
         return QSize(super().sizeHint().width(), 5 * _ROW_HEIGHT)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the current row in view: also where it was chosen before there was any room."""
+        super().resizeEvent(event)
+        self.bring_current()
 
-def _table(model: RegionModel) -> QTableView:
+    def bring_current(self) -> None:
+        """Scroll to the current row, and not sideways."""
+        current = self.currentIndex()
+        if current.isValid():
+            self.scrollTo(current.siblingAtColumn(max(self.columnAt(0), 0)))
+
+
+def _table(model: RegionModel) -> _LowTable:
     table = _LowTable()
     table.setModel(model)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

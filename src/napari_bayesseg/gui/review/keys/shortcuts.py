@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_bayesseg.gui.review.keys.actions import (
     ALL_ACTIONS,
@@ -87,9 +87,14 @@ class PanelKeys:
         shortcut.setKeys([QKeySequence(key) for key in keys])
         shortcut.setAutoRepeat(False)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        shortcut.activated.connect(partial(self._begin, action))
+        shortcut.activated.connect(partial(self._run, action))
         shortcut.setEnabled(action.when in self._active)
         return shortcut
+
+    def _run(self, action: Action) -> None:
+        # Who types into a list or menu that is open looks for an entry, and decides nothing.
+        if QApplication.activePopupWidget() is None:
+            self._begin(action)
 
 
 class ModeKeys:
