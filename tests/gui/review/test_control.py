@@ -51,8 +51,8 @@ def test_one_key_one_decision_next_region(window: ReviewWindow) -> None:
     window.press(Key.Key_H)
     window.press(Key.Key_H)
     assert current(window) == 3
-    assert (
-        window.text == "Review \u00b7 region 3 of 18 \u00b7 deferred\nclass 0 \u00b7 max 0.22 nat"
+    assert window.text == (
+        "Review \u00b7 region 3 \u00b7 3 of 18 \u00b7 deferred\nclass 0 \u00b7 max 0.22 nat"
     )
     window.press(Key.Key_Z, CTRL)
     assert window.desk.statuses[3] is Status.PENDING

@@ -54,6 +54,14 @@ def test_orders(order: Order, ids: tuple[int, ...]) -> None:
     assert walk(queue(order=order), 5, "previous") == list(ids[::-1])
 
 
+def test_a_place_is_counted_in_the_order_and_not_by_the_number() -> None:
+    made = queue(order=Order.SIZE)
+    assert made.place == 0
+    assert [made.at_region(region_id).place for region_id in (2, 4, 1, 5, 3)] == [1, 2, 3, 4, 5]
+    later = made.at_region(4).with_statuses({2: ACCEPTED}).with_filter([PENDING])
+    assert later.place == 2
+
+
 def test_it_goes_round_past_what_is_decided_and_ends_with_what_was_deferred() -> None:
     made = queue({2: ACCEPTED, 4: DEFERRED, 5: EDITED}, current_id=3)
     assert walk(made, 1) == [1]

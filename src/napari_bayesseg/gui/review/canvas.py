@@ -277,7 +277,7 @@ class ReviewCanvas(QObject):
             count, names = len(desk.table.regions), desk.result.class_names
             status = desk.queue.status(region.id) if region is not None else None
             note = desk.notes.text(None if region is None else region.id)
-            text = review_text(region, count, status, names, unit, note)
+            text = review_text(region, desk.queue.place, count, status, names, unit, note)
             self._text.show("\n".join(filter(None, (text, self.disagreement.text))))
 
 

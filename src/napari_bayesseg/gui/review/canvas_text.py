@@ -57,6 +57,7 @@ class CanvasText:
 
 def review_text(
     region: Region | None,
+    place: int,
     count: int,
     status: Status | None,
     class_names: tuple[str, ...],
@@ -69,6 +70,8 @@ def review_text(
     ----------
     region : Region or None
         The one that is looked at.
+    place : int
+        Its place in the order, from 1; its number says nothing about that.
     count : int
         Number of regions.
     status : Status or None
@@ -86,7 +89,7 @@ def review_text(
     why = shorten(note, _NOTE_LENGTH, placeholder="\u2026")
     # Two lines: a narrow canvas must not cut what is decided about.
     return (
-        f"Review \u00b7 region {region.id} of {count} \u00b7 {status}\n"
+        f"Review \u00b7 region {region.id} \u00b7 {place} of {count} \u00b7 {status}\n"
         f"{classes} \u00b7 max {region.maximum:.2g} {unit}" + (f"\nWhy: {why}" if why else "")
     )
 

@@ -139,6 +139,12 @@ class RegionQueue:
         """The region that the person is at."""
         return None if self.current_id is None else self.region(self.current_id)
 
+    @property
+    def place(self) -> int:
+        """Place of the current region in the order, from 1; 0 where there is none."""
+        row = None if self.current_id is None else self.columns.rows[self.current_id]
+        return 0 if row is None else 1 + int(self._places[row])
+
     def next(self, undecided_only: bool = True) -> Region | None:
         """Return the region after the current one, going round at the end.
 
@@ -263,10 +269,8 @@ class RegionQueue:
         return self._after(Statuses.of(self.columns, self.statuses).changed(changes))
 
     def _after(self, statuses: Statuses) -> RegionQueue:
-        queue = replace(self, statuses=statuses)
-        if self.filter.statuses is None:
-            return self._keep(queue, "ids", "_is_shown")
-        return self._keep(queue)
+        unfiltered = ("ids", "_is_shown") if self.filter.statuses is None else ()
+        return self._keep(replace(self, statuses=statuses), *unfiltered)
 
     def with_order(self, order: Order) -> RegionQueue:
         """Return the queue in an order; a path is planned anew, from the current region on."""
