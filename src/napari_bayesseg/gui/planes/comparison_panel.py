@@ -109,6 +109,8 @@ def _table() -> QTableWidget:
     table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     table.verticalHeader().hide()
     table.verticalHeader().setDefaultSectionSize(_ROW)
-    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)  # its unit is not cut
     table.setFixedHeight((_ROWS + 1) * _ROW + 8)
     return table

@@ -233,6 +233,7 @@ class ReviewControl(EditControl, AuditActions, FileControl):
             self._cheat_sheet.set_actions(self.actions)
         self._cheat_sheet.show()
         self._cheat_sheet.raise_()
+        self._cheat_sheet.activateWindow()  # Escape closes it
 
     def accept_below(self) -> None:
         """Accept many regions, after asking."""

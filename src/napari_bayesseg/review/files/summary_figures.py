@@ -21,7 +21,7 @@ STATUS_COLOURS = {
     Status.PENDING: "#e69f00",
 }
 _WIDTH = 640
-_LEFT, _RIGHT = 48, 16
+_LEFT, _RIGHT = 48, 24  # half of "100 %" stands beyond an axis
 _PLOT = _WIDTH - _LEFT - _RIGHT
 
 

@@ -138,7 +138,8 @@ class AuditPanel(QWidget):
         desk, chosen = self._desk, self._chosen
         self._next_wrong = 0
         wrong = 0 if chosen is None else len(chosen.wrong_places)
-        self.wrong.setText(f"See the {wrong} wrong" if wrong else "None wrong")
+        none = "See wrong" if chosen is None else "None wrong"  # who has not looked can't say so
+        self.wrong.setText(f"See the {wrong} wrong" if wrong else none)
         is_on = desk is not None and desk.audit.is_on
         self.wrong.setEnabled(wrong > 0 and not is_on)
         if desk is not None and desk.audit.record is not None and desk.audit.place is not None:
