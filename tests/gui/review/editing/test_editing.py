@@ -12,6 +12,8 @@ from numpy.testing import assert_array_equal
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
+from napari_bayesseg.core.errors import StoreError
+from napari_bayesseg.gui.review.editing import edit_canvas
 from napari_bayesseg.review.status import Status
 from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_window
 
@@ -40,7 +42,9 @@ def shown(window: ReviewWindow) -> np.ndarray:
     return np.asarray(window.reviewed._slice.image.raw)
 
 
-def test_w_takes_up_a_brush_with_the_likely_label(window: ReviewWindow) -> None:
+def test_w_takes_up_a_brush_with_the_likely_label(
+    window: ReviewWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     former = window.viewer.layers.selection.active
     window.press(Key.Key_W)
     layer = window.reviewed
@@ -67,6 +71,15 @@ def test_w_takes_up_a_brush_with_the_likely_label(window: ReviewWindow) -> None:
     window.press(Key.Key_N)
     assert not window.desk.editing
     assert window.reviewed.mode == "pan_zoom"
+    window.press(Key.Key_Escape)
+
+    def damaged(*_: object) -> None:
+        raise StoreError("mean_probability can't be read")
+
+    monkeypatch.setattr(edit_canvas, "runner_up_labels", damaged)
+    window.press(Key.Key_W)
+    assert (layer.mode, layer.selected_label) == ("paint", 2)
+    assert "can't be read" in window.tab.messages.message.text()
 
 
 def test_a_stroke_is_kept_at_the_region_and_taken_back_outside(window: ReviewWindow) -> None:

@@ -10,11 +10,15 @@ import numpy as np
 from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Signal
 
+from napari_bayesseg.core.errors import StoreError
+from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.review.canvas_text import contour_text, edit_text
 from napari_bayesseg.gui.review.editing.editing import Editing
 from napari_bayesseg.gui.review.keys.shortcuts import ModeKeys
 from napari_bayesseg.gui.review.layers import ReviewLayers
 from napari_bayesseg.review.labels.edits import BrushReach, Contour, EditPlace
+from napari_bayesseg.review.labels.replacement_labels import runner_up_labels
+from napari_bayesseg.review.labels.voxels import VoxelSet
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_editing import EditOptions
 
@@ -112,10 +116,13 @@ class EditCanvas(QObject):
 
     def _runner_up(self) -> int:
         """Return the second likeliest class where the region is most uncertain."""
-        region = self._desk.current
+        region, in_hand = self._desk.current, self._desk.editor.options.label
         if region is None:
-            return 0
-        result = self._desk.result
-        probabilities = np.array(result.mean_probability[(..., *region.position)])
-        probabilities[int(np.asarray(result.labels[region.position]))] = -np.inf
-        return int(probabilities.argmax())
+            return in_hand
+        z, y, x = region.position
+        voxel = VoxelSet.from_mask(Roi((z, y, x), (z + 1, y + 1, x + 1)), np.ones((1, 1, 1), bool))
+        try:
+            return int(runner_up_labels(self._desk.result, voxel)[0])
+        except StoreError as error:
+            self._desk.failed.emit(str(error))
+            return in_hand
