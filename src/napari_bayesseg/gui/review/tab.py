@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReviewTab"]
 
-_READ_ONLY = "Read-only: nothing can be decided here."
+_READ_ONLY = "Read-only: nothing can be decided here"
 
 
 class ReviewTab(QWidget):
@@ -185,7 +185,7 @@ class ReviewTab(QWidget):
     def _fill(self, desk: ReviewDesk) -> None:
         """Show everything about a review that was opened."""
         notices = ([_READ_ONLY] if desk.read_only else []) + [desk.review.notice]
-        self.messages.set_notice(" ".join(filter(None, notices)))
+        self.messages.set_notice("; ".join(filter(None, notices)))
         self.panel.set_result(desk.result)
         self.panel.set_busy(desk.is_busy)
         self.files.set_writing_crops(desk.crops.is_running)
