@@ -187,9 +187,9 @@ class ReviewView:
         BayesSegWarning
             If the disk refuses the snapshot; all steps are saved all the same.
         """
-        with self._lock:
-            if self._record.is_closed:
-                return
+        # Not under the lock, which a snapshot takes again and again: it must hear of this at once.
+        if self._record.is_closed:
+            return
         try:
             self._snapshots.close(self._lock)
         except (FormatError, StoreError) as error:
