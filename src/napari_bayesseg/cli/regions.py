@@ -36,7 +36,9 @@ def regions(
     out: Annotated[Path, Parameter(help="CSV file to write; a table of regions is replaced")],
     max_extent: Annotated[
         float | None,
-        Parameter(help="Longer regions are cut, in the scan's unit; default 32 voxels"),
+        Parameter(
+            help="Longer regions are cut, in the scan's unit; default 32 voxels, less in a small scan"
+        ),
     ] = None,
     min_volume: Annotated[
         float | None, Parameter(help="Smaller regions are left out, in the scan's unit cubed")

@@ -41,7 +41,8 @@ def result(path: Path, **changes: object) -> Result:
 
 @pytest.fixture
 def table(tmp_path: Path) -> RegionTable:
-    return find_result_regions(result(tmp_path / "r.zarr"), "mutual_information", 0.2)
+    opened = result(tmp_path / "r.zarr")
+    return find_result_regions(opened, "mutual_information", 0.2, max_extent=16.0)
 
 
 def test_regions_come_in_the_order_of_their_expected_error(table: RegionTable) -> None:
@@ -131,7 +132,8 @@ def test_a_threshold_is_strict_and_may_leave_nothing(tmp_path: Path) -> None:
 def test_extent_and_volume_are_in_the_scans_unit(tmp_path: Path) -> None:
     opened = result(tmp_path / "r.zarr")
     found = find_result_regions(opened, "mutual_information", 0.2, min_volume=24 * VOXEL)
-    assert [region.voxel_count for region in found.regions] == [24, 192]
+    # A small scan: no region is longer than 8 of the smallest spacings.
+    assert [region.voxel_count for region in found.regions] == [24, 64, 64, 64]
     cut = find_result_regions(opened, "mutual_information", 0.2, max_extent=4.0)
     lengths = [
         max(n * s for n, s in zip(region.box.shape, (2.0, 0.5, 0.5), strict=True))

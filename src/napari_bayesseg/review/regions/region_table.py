@@ -126,8 +126,11 @@ def find_result_regions(
         A stored measure, or one with the suffix ``_excess``.
     threshold : float
         In the measure's unit.
-    max_extent, min_volume : float, optional
-        See :func:`~napari_bayesseg.numerics.regions.find_regions`.
+    max_extent : float, optional
+        Longer regions are cut, in the scan's unit; by default see
+        :func:`~napari_bayesseg.review.regions.region_settings.default_extent`.
+    min_volume : float, optional
+        Smaller regions are left out, in cubic units of the scan.
 
     Raises
     ------
