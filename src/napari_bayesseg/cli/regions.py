@@ -37,7 +37,7 @@ def regions(
     max_extent: Annotated[
         float | None,
         Parameter(
-            help="Longer regions are cut, in the scan's unit; default 32 voxels, less in a small scan"
+            help="Longer regions are cut, in the scan's unit; default 32 voxels (small scans: less)"
         ),
     ] = None,
     min_volume: Annotated[
