@@ -57,6 +57,10 @@ class EditDesk(DecisionDesk):
         stroke = self._split(indices, old, new)
         if stroke.hit_at is not None:
             self._tell_protected(stroke.hit_at)
+        elif stroke.refused.count and self.editing and stroke.kept.count == 0:
+            self.notice.emit(
+                "the brush stays inside the white line: choose another reach to paint further away"
+            )
         if stroke.kept.count == 0:
             return stroke.refused
         try:

@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_bayesseg.gui.review.audit import audit_actions
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.review.audit.audit_rows import read_audits
 from napari_bayesseg.review.review import Review
@@ -63,8 +64,17 @@ def test_from_the_first_place_to_the_outcome_by_buttons(window: ReviewWindow) ->
     assert "audited voxel" not in window.viewer.layers
 
 
-def test_escape_in_the_tab_stops_and_former_audits_can_be_read(window: ReviewWindow) -> None:
+def test_escape_in_the_tab_stops_and_former_audits_can_be_read(
+    window: ReviewWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = window.tab.audits
+    asked: list[tuple[int, int]] = []
+
+    def ask(answered: int, places: int) -> bool:
+        asked.append((answered, places))
+        return len(asked) > 1  # it was a slip, the first time
+
+    monkeypatch.setattr(audit_actions, "ask_to_stop", ask)
     for count in (2, 1):
         page.count.setValue(count)
         window.tab.control.run("audit")
@@ -74,6 +84,9 @@ def test_escape_in_the_tab_stops_and_former_audits_can_be_read(window: ReviewWin
             window.activate()
             page.setFocus()
             QTest.keyClick(page, Qt.Key.Key_Escape)
+            assert window.desk.audit.is_on
+            QTest.keyClick(page, Qt.Key.Key_Escape)
+            assert asked == [(1, 2)] * 2
         assert not window.desk.audit.is_on
     assert [page.former.itemText(n)[-8:].strip() for n in range(2)] == ["1 place", "2 places"]
     assert page.text.text().startswith("0 of 1 wrong")

@@ -11,6 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
+from napari_bayesseg.gui.review.audit import audit_actions
 from napari_bayesseg.gui.review.audit.audit_view import audit_text
 from napari_bayesseg.review.audit.audit import AuditPlace
 from napari_bayesseg.review.status import Status
@@ -77,7 +78,10 @@ def test_the_same_fingers_answer_and_then_decide_again(window: ReviewWindow) -> 
     assert desk.statuses[1] is Status.ACCEPTED
 
 
-def test_the_mark_is_on_the_voxel_and_hides_nothing(window: ReviewWindow) -> None:
+def test_the_mark_is_on_the_voxel_and_hides_nothing(
+    window: ReviewWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_actions, "ask_to_stop", lambda answered, places: True)
     begin(window, 2)
     mark = window.viewer.layers["audited voxel"]
     place = window.desk.audit.place

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qtpy.QtWidgets import QApplication, QMessageBox
+
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.gui.review.keys.actions import (
     ALL_ACTIONS,
@@ -12,7 +14,7 @@ from napari_bayesseg.gui.review.keys.actions import (
 )
 from napari_bayesseg.session.desk import ReviewDesk
 
-__all__ = ["AuditActions"]
+__all__ = ["AuditActions", "ask_to_stop"]
 
 # The same fingers: who has decided regions answers at once.
 _MEANT = {**ANSWERS, "undo": "audit_back"}
@@ -22,6 +24,24 @@ _ALLOWED = {
     *("save_mask", "save_decisions", "save_crops", "save_summary", "save_journal_head"),
     "check_journal",
 }
+
+
+def ask_to_stop(answered: int, places: int) -> bool:
+    """Ask whether an audit is to end now; one key may have been meant for something else."""
+    buttons = QMessageBox.StandardButton
+    left = places - answered
+    box = QMessageBox(
+        QMessageBox.Icon.Question,
+        "Stop the audit",
+        f"{answered} of {places} places are answered. The other {left} will count as wrong, and "
+        "this audit can't be gone on with.\n\nTo go on another time, close the window instead: "
+        "an audit that was not stopped goes on when the review is opened again.",
+        buttons.Yes | buttons.Cancel,
+        QApplication.activeWindow(),
+    )
+    box.button(buttons.Yes).setText("Stop")
+    box.setDefaultButton(buttons.Cancel)
+    return bool(box.exec() == buttons.Yes)
 
 
 class AuditActions:
@@ -82,5 +102,7 @@ class AuditActions:
         self.desk.audit.back()
 
     def stop_audit(self) -> None:
-        """End the audit before all places are answered."""
-        self.desk.audit.stop()
+        """End the audit before all places are answered, after asking: there is no way back."""
+        record = self.desk.audit.record
+        if record is not None and ask_to_stop(len(record.answers), len(record.audit.places)):
+            self.desk.audit.stop()
