@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-__all__ = ["dock_of", "put_beside"]
+__all__ = ["DockedPanel", "dock_of", "put_beside"]
+
+
+class DockedPanel(QWidget):
+    """A widget that tells when it is taken out of its dock, as by the dock's button."""
+
+    left = Signal()
+    """It is in no dock any more."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._was_docked = False
+
+    def event(self, event: QEvent) -> bool:
+        """Tell when the dock is closed."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parentWidget() is not None:
+                self._was_docked = True
+            elif self._was_docked:
+                self.left.emit()
+        return super().event(event)
 
 
 def dock_of(widget: QWidget) -> QDockWidget | None:

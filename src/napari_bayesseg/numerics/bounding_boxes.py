@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.numerics.compilation import compiled
+from napari_bayesseg.numerics.neighbourhood import find_root
 
-__all__ = ["bounding_boxes"]
+__all__ = ["bounding_boxes", "join_fitting"]
 
 Indices = NDArray[np.int64]
 
@@ -50,3 +51,35 @@ def _extend_boxes(indices: Indices, ids: Indices, shape: Indices, boxes: Indices
         boxes[group, 3] = max(boxes[group, 3], z + 1)
         boxes[group, 4] = max(boxes[group, 4], y + 1)
         boxes[group, 5] = max(boxes[group, 5], x + 1)
+
+
+@compiled
+def join_fitting(
+    pairs: Indices, boxes: Indices, limits: NDArray[np.float64], parents: NDArray[np.int32]
+) -> None:
+    """Join pairs of groups in their order where the common box stays inside the limits.
+
+    Parameters
+    ----------
+    pairs : (m,) int64
+        Two groups packed into one number, the first in the upper 32 bits.
+    boxes : (n, 6) int64
+        Of the groups; those of roots become the common ones.
+    limits : (3,) float64
+        Longest sides, in voxels.
+    parents : (n,) int32
+        A forest of groups; written to.
+    """
+    for pair in pairs:
+        a, b = find_root(parents, pair >> 32), find_root(parents, pair & 0xFFFFFFFF)
+        first, second = min(a, b), max(a, b)
+        fits = first != second
+        for axis in range(3):
+            low = min(boxes[first, axis], boxes[second, axis])
+            high = max(boxes[first, axis + 3], boxes[second, axis + 3])
+            fits = fits and high - low <= limits[axis]
+        if fits:
+            parents[second] = first
+            for axis in range(3):
+                boxes[first, axis] = min(boxes[first, axis], boxes[second, axis])
+                boxes[first, axis + 3] = max(boxes[first, axis + 3], boxes[second, axis + 3])

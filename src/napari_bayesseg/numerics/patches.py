@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bayesseg.numerics.bounding_boxes import bounding_boxes
+from napari_bayesseg.numerics.bounding_boxes import bounding_boxes, join_fitting
 from napari_bayesseg.numerics.compilation import compiled
-from napari_bayesseg.numerics.neighbourhood import find_neighbours, find_root, renumber
+from napari_bayesseg.numerics.neighbourhood import find_neighbours, renumber
 
 __all__ = ["label_patches"]
 
@@ -61,7 +61,10 @@ def label_patches(
     boxes = bounding_boxes(order, patches, shape)
     pairs, counts = np.unique(contacts, return_counts=True)
     pairs = pairs[np.argsort(-counts, kind="stable")]
-    return _join(pairs, boxes, np.floor(max_extent / steps * (1 + 1e-9)), patches)
+    parents = np.arange(boxes.shape[0], dtype=np.int32)
+    limits = np.maximum(np.floor(max_extent / steps * (1 + 1e-9)), 1.0)
+    join_fitting(pairs, boxes, limits, parents)
+    return renumber(patches, parents, boxes.shape[0])
 
 
 @compiled
@@ -174,23 +177,3 @@ def _contacts(
                 pairs[count] = (np.int64(min(patches[n], latest)) << 32) + max(patches[n], latest)
                 count += 1
     return pairs[:count]
-
-
-@compiled
-def _join(pairs: Indices, boxes: Indices, limits: Doubles, patches: Labels) -> Labels:
-    """Join pairs in their order where the common box, in voxels, stays inside the limits."""
-    parents = np.arange(boxes.shape[0]).astype(np.int32)
-    for pair in pairs:
-        a, b = find_root(parents, pair >> 32), find_root(parents, pair & 0xFFFFFFFF)
-        first, second = min(a, b), max(a, b)
-        fits = first != second
-        for axis in range(3):
-            low = min(boxes[first, axis], boxes[second, axis])
-            high = max(boxes[first, axis + 3], boxes[second, axis + 3])
-            fits = fits and high - low <= max(limits[axis], 1.0)
-        if fits:
-            parents[second] = first
-            for axis in range(3):
-                boxes[first, axis] = min(boxes[first, axis], boxes[second, axis])
-                boxes[first, axis + 3] = max(boxes[first, axis + 3], boxes[second, axis + 3])
-    return renumber(patches, parents, boxes.shape[0])

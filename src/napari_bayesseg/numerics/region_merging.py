@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.numerics.bounding_boxes import join_fitting
 from napari_bayesseg.numerics.compilation import compiled
 from napari_bayesseg.numerics.neighbourhood import find_root
 from napari_bayesseg.numerics.pieces import longest
@@ -64,7 +65,7 @@ def merge_near(
     boxes = groups.boxes.astype(np.int64)
     parents = np.arange(groups.size, dtype=np.int32)
     if pairs.size:
-        _join(pairs[np.lexsort((pairs, nearest))], boxes, longest(spacing, extent), parents)
+        join_fitting(pairs[np.lexsort((pairs, nearest))], boxes, longest(spacing, extent), parents)
     return _joined(groups, values, _roots(parents), min_count)
 
 
@@ -179,23 +180,6 @@ def _nearest(pairs: Indices, lengths: NDArray[np.float64]) -> tuple[Indices, NDA
     order = np.lexsort((lengths, pairs))
     unique, firsts = np.unique(pairs[order], return_index=True)
     return unique, lengths[order][firsts]
-
-
-@compiled
-def _join(pairs: Indices, boxes: Indices, limits: NDArray[np.float64], parents: Places) -> None:
-    for pair in pairs:
-        a, b = find_root(parents, pair >> 32), find_root(parents, pair & 0xFFFFFFFF)
-        first, second = min(a, b), max(a, b)
-        fits = first != second
-        for axis in range(3):
-            low = min(boxes[first, axis], boxes[second, axis])
-            high = max(boxes[first, axis + 3], boxes[second, axis + 3])
-            fits = fits and high - low <= limits[axis]
-        if fits:
-            parents[second] = first
-            for axis in range(3):
-                boxes[first, axis] = min(boxes[first, axis], boxes[second, axis])
-                boxes[first, axis + 3] = max(boxes[first, axis + 3], boxes[second, axis + 3])
 
 
 @compiled

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import napari
 import numpy as np
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
@@ -19,18 +16,11 @@ from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.io.writers import write_volume
 from napari_bayesseg.review.files.crop_boxes import CropChoice, CropSettings
 from napari_bayesseg.review.status import Status
-from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_window
+from tests.gui.review_window import CTRL, SHIFT, ReviewWindow
 
 pytestmark = pytest.mark.viewer
 
 Key = Qt.Key
-
-
-@pytest.fixture
-def window(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, tmp_path: Path
-) -> Iterator[ReviewWindow]:
-    yield from open_review_window(make_napari_viewer, qtbot, tmp_path)
 
 
 def current(window: ReviewWindow) -> int:

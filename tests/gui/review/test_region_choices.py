@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import napari
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
@@ -16,18 +12,11 @@ from napari_bayesseg.gui.review.filter_button import FilterButton
 from napari_bayesseg.review.regions.queue import Order
 from napari_bayesseg.review.regions.region_filter import Mark, RegionFilter
 from napari_bayesseg.review.status import Status
-from tests.gui.review_window import SHIFT, ReviewWindow, open_review_window
+from tests.gui.review_window import SHIFT, ReviewWindow
 
 pytestmark = pytest.mark.viewer
 
 Key = Qt.Key
-
-
-@pytest.fixture
-def window(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, tmp_path: Path
-) -> Iterator[ReviewWindow]:
-    yield from open_review_window(make_napari_viewer, qtbot, tmp_path)
 
 
 def test_a_note_is_typed_after_its_key_and_the_keys_work_again(window: ReviewWindow) -> None:

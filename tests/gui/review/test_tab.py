@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import napari
 import numpy as np
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
 from napari_bayesseg.review.regions.queue import Order
 from napari_bayesseg.review.status import Replacement, Status
-from tests.gui.review_window import ReviewWindow, open_review_window
+from tests.gui.review_window import ReviewWindow
 from tests.session.places import LOWER, MEASURE, UPPER, begin_review, write_places
 
 pytestmark = pytest.mark.viewer
-
-
-@pytest.fixture
-def window(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, tmp_path: Path
-) -> Iterator[ReviewWindow]:
-    yield from open_review_window(make_napari_viewer, qtbot, tmp_path)
 
 
 def test_what_is_there_is_shown(window: ReviewWindow) -> None:

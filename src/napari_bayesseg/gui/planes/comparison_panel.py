@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -11,9 +11,9 @@ from qtpy.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
-    QWidget,
 )
 
+from napari_bayesseg.gui.docks import DockedPanel
 from napari_bayesseg.gui.planes.plane_view import PlaneView
 from napari_bayesseg.session.comparison import Compared
 from napari_bayesseg.session.desk_line import cubic_symbol
@@ -29,13 +29,11 @@ _ROWS = 6
 _NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-class ComparisonPanel(QWidget):
+class ComparisonPanel(DockedPanel):
     """A linked view above, numbers and a table of places below."""
 
     place_chosen = Signal(int)
     """Number of the place that was clicked, or reached by the arrow keys."""
-    left = Signal()
-    """It was taken out of its dock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +51,6 @@ class ComparisonPanel(QWidget):
         layout.addWidget(self.view, 1)
         layout.addWidget(self.text)
         layout.addWidget(self.table)
-        self._was_docked = False
         self.setMinimumWidth(280)
 
     def sizeHint(self) -> QSize:
@@ -81,15 +78,6 @@ class ComparisonPanel(QWidget):
                 item.setToolTip(f"{place.voxel_count:,} voxels, box z,y,x {place.box}")
                 self.table.setItem(row, column, item)
         self.table.blockSignals(False)
-
-    def event(self, event: QEvent) -> bool:
-        """Tell when the dock is closed."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parentWidget() is not None:
-                self._was_docked = True
-            elif self._was_docked:
-                self.left.emit()
-        return super().event(event)
 
     def _choose(self) -> None:
         rows = {index.row() for index in self.table.selectedIndexes()}

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from napari.layers import Layer
-from qtpy.QtCore import QEvent, QObject, QSize, Signal
+from qtpy.QtCore import QObject, QSize, Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout
 
 from napari_bayesseg.core.geometry import Geometry, Index3
+from napari_bayesseg.gui.docks import DockedPanel
 from napari_bayesseg.gui.planes.cross_hair import CrossHair
 from napari_bayesseg.gui.planes.linked_views import Axes, Linked, LinkedViews
 from napari_bayesseg.gui.planes.looks import Look, has_voxels, look_of
@@ -121,18 +122,14 @@ def _caption(axes: Axes, index: int) -> str:
     return f"{rows}{columns} plane \u00b7 {hidden} {index}"
 
 
-class _Panel(QWidget):
+class _Panel(DockedPanel):
     """The views side by side, or one above the other where the dock is high."""
-
-    left = Signal()
-    """It was taken out of its dock."""
 
     def __init__(self, views: Sequence[PlaneView]) -> None:
         super().__init__()
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._layout.setContentsMargins(2, 2, 2, 2)
         self._layout.setSpacing(3)
-        self._was_docked = False
         for view in views:
             view.setToolTip(_TIP)
             self._layout.addWidget(view, 1)
@@ -149,12 +146,3 @@ class _Panel(QWidget):
         wanted = directions.LeftToRight if is_wide else directions.TopToBottom
         if self._layout.direction() != wanted:
             self._layout.setDirection(wanted)
-
-    def event(self, event: QEvent) -> bool:
-        """Tell when the dock is closed."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parentWidget() is not None:
-                self._was_docked = True
-            elif self._was_docked:
-                self.left.emit()
-        return super().event(event)

@@ -22,7 +22,7 @@ from napari_bayesseg.gui.review.files_panel import FilesPanel
 from napari_bayesseg.gui.review.keys.actions import ALL_ACTIONS, Action, get_action
 from napari_bayesseg.gui.review.keys.shortcuts import PanelKeys
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
-from napari_bayesseg.gui.review.region_list import RegionList
+from napari_bayesseg.gui.review.region_binding import RegionBinding
 from napari_bayesseg.gui.review.region_view import RegionView
 from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.gui.review.tasks import TaskPages
@@ -79,7 +79,7 @@ class ReviewTab(QWidget):
         self._former_page: QWidget | None = None
         self._lay_out()
         self._keys = PanelKeys(self, ALL_ACTIONS, begin)
-        self.list = RegionList(self.regions, self.decisions.note, self.control, self)
+        self.list = RegionBinding(self.regions, self.decisions.note, self.control, self)
         self.control.said.connect(self.messages.note)
         self.control.audit_asked.connect(self._on_audit_asked)
         self.audits.running_changed.connect(self._on_auditing)

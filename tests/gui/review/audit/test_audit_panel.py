@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import napari
 import numpy as np
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
@@ -17,16 +14,9 @@ from napari_bayesseg.gui.review.audit import audit_actions
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.review.audit.audit_rows import read_audits
 from napari_bayesseg.review.review import Review
-from tests.gui.review_window import ReviewWindow, open_review_window
+from tests.gui.review_window import ReviewWindow
 
 pytestmark = pytest.mark.viewer
-
-
-@pytest.fixture
-def window(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, tmp_path: Path
-) -> Iterator[ReviewWindow]:
-    yield from open_review_window(make_napari_viewer, qtbot, tmp_path)
 
 
 def test_from_the_first_place_to_the_outcome_by_buttons(window: ReviewWindow) -> None:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import napari
 import numpy as np
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
 from napari_bayesseg.gui.review.audit import audit_actions
 from napari_bayesseg.gui.review.audit.audit_view import audit_text
 from napari_bayesseg.review.audit.audit import AuditPlace
 from napari_bayesseg.review.status import Status
-from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_window
+from tests.gui.review_window import CTRL, SHIFT, ReviewWindow
 
 pytestmark = pytest.mark.viewer
 
 Key = Qt.Key
-
-
-@pytest.fixture
-def window(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, tmp_path: Path
-) -> Iterator[ReviewWindow]:
-    yield from open_review_window(make_napari_viewer, qtbot, tmp_path)
 
 
 def begin(window: ReviewWindow, count: int) -> None:

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import napari
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_bayesseg.gui.review.editing.edit_panel import EditPanel
 from napari_bayesseg.review.labels.edits import BrushReach
 from napari_bayesseg.review.status import Status
-from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_window
+from tests.gui.review_window import CTRL, SHIFT, ReviewWindow
 
 pytestmark = pytest.mark.viewer
 
 Key = Qt.Key
 Z, Y, X = 3, 3, 3
-
-
-@pytest.fixture
-def window(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, tmp_path: Path
-) -> Iterator[ReviewWindow]:
-    yield from open_review_window(make_napari_viewer, qtbot, tmp_path)
 
 
 def steps(window: ReviewWindow) -> list[str]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import napari
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.gui.review.editing import edit_canvas
 from napari_bayesseg.review.status import Status
-from tests.gui.review_window import CTRL, SHIFT, ReviewWindow, open_review_window
+from tests.gui.review_window import CTRL, SHIFT, ReviewWindow
 
 pytestmark = pytest.mark.viewer
 
@@ -23,13 +18,6 @@ Key = Qt.Key
 # The middle of region 1; two voxels around it end before voxel 7.
 Z, Y, X = 3, 3, 3
 OUTSIDE = 18
-
-
-@pytest.fixture
-def window(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, tmp_path: Path
-) -> Iterator[ReviewWindow]:
-    yield from open_review_window(make_napari_viewer, qtbot, tmp_path)
 
 
 def steps(window: ReviewWindow) -> list[str]:

@@ -17,10 +17,10 @@ from napari_bayesseg.review.regions.region_filter import RegionFilter
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_line import cubic_symbol, unit_symbol
 
-__all__ = ["RegionList"]
+__all__ = ["RegionBinding"]
 
 
-class RegionList(QObject):
+class RegionBinding(QObject):
     """Binds list and note to a desk.
 
     Parameters
