@@ -104,7 +104,7 @@ def _table_rows(source: RegionSource, size: str, has_goal: bool) -> list[Row]:
         found = [_timed(lambda near=near: source.find(near, names)) for _ in range(_REPEATS)]
         what = f"threshold to table, {100 * share:g} % of voxels"
         table = found[0][1]
-        goal = at_most(100) if has_goal and share <= 0.01 else None
+        goal = at_most(100) if has_goal else None
         rows += [
             Row.of(_TABLE, f"{what} (regions)", size, value=len(table.regions)),
             Row.of(
