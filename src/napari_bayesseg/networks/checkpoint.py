@@ -31,6 +31,7 @@ from napari_bayesseg.core.errors import CheckpointError
 from napari_bayesseg.io.atomic import replace_atomically
 from napari_bayesseg.networks.foreign.build import UnfilledWeights, build_foreign
 from napari_bayesseg.networks.foreign.spec import ForeignSpec
+from napari_bayesseg.networks.methods import Method
 from napari_bayesseg.networks.spec import VNetSpec
 from napari_bayesseg.networks.vnet3d import VNet
 
@@ -94,8 +95,9 @@ class ModelCard(_Frozen):
     format_version: Literal[1] = 1
     name: str = Field(pattern=MODEL_NAME_PATTERN, description="Short name")
     title: str = Field("", description="One line for people")
-    method: Literal["bcnn", "mc-dropout"] = Field(description="What a posterior draw is")
+    method: Method = Field(description="What a posterior draw is")
     network: NetworkSpec = Field(description="From which the network is built")
+    members: int = Field(1, ge=1, le=1024, description="Networks in the weights file")
     class_names: tuple[str, ...] = Field(description="In the order of the label values, from 0")
     normalisation: Normalisation = Normalisation()
     spacing: Spacing | None = Field(None, description="Of the training scans")

@@ -21,8 +21,9 @@ class VNetSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Literal["vnet3d"] = "vnet3d"
-    decoder: Literal["variational", "dropout"] = Field(
-        "variational", description="Where the randomness sits: kernel weights or channel masks"
+    decoder: Literal["variational", "dropout", "point"] = Field(
+        "variational",
+        description="Where the randomness sits: kernel weights, channel masks, or nowhere",
     )
     num_classes: int = Field(ge=1, le=1024, description="Classes; 1 means one logit, two classes")
     in_channels: int = Field(1, ge=1, le=16, description="Channels of the scan")
@@ -35,6 +36,10 @@ class VNetSpec(BaseModel):
     head: Literal["wide", "reference"] = Field(
         "wide", description="Last 3^3 convolution keeps the channels, or goes down to one"
     )
+    noise: Literal["none", "logit", "voxel"] = Field(
+        "none",
+        description="Whether the network predicts the noise of its logits: of each, or one a voxel",
+    )
     dropout_rate: float = Field(0.5, ge=0.0, lt=1.0, description="Share of channels dropped")
     prior_scale: float = Field(1.0, gt=0.0, description="Standard deviation of the weight prior")
     rho_init: float = Field(
@@ -43,6 +48,8 @@ class VNetSpec(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.noise != "none" and self.num_classes < 2:
+            raise ValueError("noise of the logits needs one logit a class, so 2 classes or more")
         if any(not 1 <= c <= 1024 or c % self.groups for c in self.channels):
             raise ValueError(
                 f"channels must be multiples of groups = {self.groups}, at most 1024; "
@@ -59,6 +66,11 @@ class VNetSpec(BaseModel):
         """Voxels that one voxel of the coarsest level covers."""
         z, y, x = (p ** (len(self.channels) - 1) for p in self.pooling)
         return z, y, x
+
+    @property
+    def num_outputs(self) -> int:
+        """Channels of the last layer: logits, then the logarithms of their variances."""
+        return self.num_classes + {"none": 0, "logit": self.num_classes, "voxel": 1}[self.noise]
 
     @property
     def num_probabilities(self) -> int:

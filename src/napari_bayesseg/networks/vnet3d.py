@@ -114,7 +114,7 @@ class Convolution(nn.Module):
 def _decoder_convolution(
     spec: VNetSpec, in_channels: int, out_channels: int, kernel_size: Index3
 ) -> Convolution | VariationalConvolution:
-    if spec.decoder == "dropout":
+    if spec.decoder != "variational":
         return Convolution(in_channels, out_channels, kernel_size)
     return VariationalConvolution(
         in_channels,
@@ -211,7 +211,7 @@ class VNet(nn.Module):
         finest = spec.channels[0]
         width = 1 if spec.head == "reference" else finest
         self.head = _decoder_convolution(spec, finest, width, spec.kernel_size)
-        self.classifier = _decoder_convolution(spec, width, spec.num_classes, _POINT)
+        self.classifier = _decoder_convolution(spec, width, spec.num_outputs, _POINT)
         for name, module in self.named_modules():
             if isinstance(module, StochasticLayer):
                 module.name = name
@@ -234,7 +234,7 @@ class VNet(nn.Module):
         return tuple(features)
 
     def decode(self, features: tuple[Patch, ...], windows: VNetWindows, noise: Noise) -> Tensor:
-        """Run the random part: logits ``(N, num_classes, *core)``."""
+        """Run the random part: outputs ``(N, num_outputs, *core)``, logits first."""
         patch = features[-1]
         if self.bottleneck_dropout is not None:
             patch = self.bottleneck_dropout(patch, noise)
@@ -246,7 +246,7 @@ class VNet(nn.Module):
         return logits.data
 
     def forward(self, x: Tensor, noise: Noise) -> Tensor:
-        """Logits of a whole patch ``(N, C, Z, Y, X)`` whose shape is a multiple of the stride."""
+        """Return the outputs of a patch ``(N, C, Z, Y, X)`` whose shape fits the stride."""
         extent: Index3 = (x.shape[2], x.shape[3], x.shape[4])
         windows = vnet_windows(self.spec, Roi.whole(extent), extent)
         return self.decode(self.encode(Patch(x, windows.read), windows), windows, noise)

@@ -19,6 +19,7 @@ from napari_bayesseg.networks.normalisation import set_statistics
 from napari_bayesseg.networks.vnet3d import VNet
 from napari_bayesseg.training.dataset import TrainingCase
 from napari_bayesseg.training.losses import cross_entropy, free_energy
+from napari_bayesseg.training.method_settings import AugmentationSettings
 from napari_bayesseg.training.patches import PatchSampler
 from napari_bayesseg.training.settings import TrainingSettings
 
@@ -154,9 +155,8 @@ def _validation_batches(
 ) -> list[tuple[Tensor, Tensor]]:
     if not held_out:
         return []
-    plain = settings.model_copy(
-        update={"flip": False, "transpose": False, "gain": 0.0, "shift": 0.0}
-    )
+    unchanged = AugmentationSettings(flip=False, transpose=False, gain=0.0, shift=0.0)
+    plain = settings.model_copy(update={"augmentation": unchanged})
     sampler = PatchSampler(held_out, plain, np.random.default_rng([settings.seed, 2]))
     return [sampler.batch() for _ in range(_NUM_VALIDATION_BATCHES)]
 

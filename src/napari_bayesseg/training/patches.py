@@ -66,13 +66,13 @@ class PatchSampler:
         ]
         box = tuple(slice(s, s + p) for s, p in zip(starts, settings.patch_shape, strict=True))
         image, labels = image[box], labels[box]
-        if settings.flip:
+        if settings.augmentation.flip:
             axes = tuple(axis for axis in range(3) if generator.random() < 0.5)
             image, labels = np.flip(image, axes), np.flip(labels, axes)
-        if settings.transpose and self._square[index] and generator.random() < 0.5:
+        if settings.augmentation.transpose and self._square[index] and generator.random() < 0.5:
             image, labels = image.swapaxes(1, 2), labels.swapaxes(1, 2)
-        gain = 1.0 + settings.gain * generator.uniform(-1, 1)
-        shift = settings.shift * generator.uniform(-1, 1)
+        gain = 1.0 + settings.augmentation.gain * generator.uniform(-1, 1)
+        shift = settings.augmentation.shift * generator.uniform(-1, 1)
         changed = (image * np.float32(gain) + np.float32(shift)).astype(np.float32)
         return changed, np.ascontiguousarray(labels)
 

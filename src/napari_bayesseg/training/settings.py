@@ -11,32 +11,53 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.settings import validation_message
+from napari_bayesseg.networks.methods import METHODS, Method
 from napari_bayesseg.networks.normalisation import Statistics
 from napari_bayesseg.networks.spec import VNetSpec
+from napari_bayesseg.training.method_settings import (
+    AugmentationSettings,
+    DataSettings,
+    HeteroscedasticSettings,
+    MeanTeacherSettings,
+    SghmcSettings,
+)
 
-__all__ = ["Method", "TrainingSettings"]
-
-Method = Literal["bcnn", "mc-dropout"]
+__all__ = ["TrainingSettings"]
 
 
 class TrainingSettings(BaseModel):
-    """What a training run does; the defaults trained the shipped electrode models."""
+    """What a training run does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Method = Field(description="bcnn (variational decoder) or mc-dropout (its twin)")
-    steps: int = Field(1500, ge=1, description="Optimiser steps")
+    method: Method = Field(description=f"One of {', '.join(METHODS)}")
+    steps: int = Field(1500, ge=1, description="Optimiser steps, of each member of an ensemble")
     seed: int = Field(0, ge=0, description="Seed of weights, patches, augmentation and noise")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to train")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the network's arithmetic; losses are always float32"
+    )
 
     channels: tuple[int, ...] = Field((8, 16, 32), description="Network channels, finest first")
     kernel_size: Index3 = Field((3, 3, 3), description="Kernel of the plain convolutions")
     pooling: Index3 = Field((2, 2, 2), description="Factor between two levels")
-    dropout_rate: float = Field(0.5, ge=0.0, lt=1.0, description="Of mc-dropout's channels")
+    dropout_rate: float = Field(
+        0.5, ge=0.0, lt=1.0, description="Share of channels dropped, in methods with dropout"
+    )
     rho_init: float = Field(-3.0, description="Of bcnn: initial sigma is softplus(rho)")
     class_names: tuple[str, ...] = Field((), description="Names of label values 0, 1, ...")
 
+    data: DataSettings = DataSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    heteroscedastic: HeteroscedasticSettings = HeteroscedasticSettings()
+    mean_teacher: MeanTeacherSettings = MeanTeacherSettings()
+    sghmc: SghmcSettings = SghmcSettings()
+    num_members: int = Field(5, ge=2, le=100, description="Networks of an ensemble")
+
     batch_size: int = Field(2, ge=1, description="Patches a step")
+    foreground_share: float = Field(
+        0.5, ge=0, le=1, description="Share of patches around a voxel of a class drawn at random"
+    )
     patch_shape: Index3 = Field((32, 64, 64), description="Voxels; a multiple of the stride")
     learning_rate: float = Field(2e-3, gt=0, description="Adam's, at the start")
     constant_fraction: float = Field(0.4, ge=0, le=1, description="Steps before the decay starts")
@@ -47,13 +68,14 @@ class TrainingSettings(BaseModel):
     accumulate_from: float = Field(0.5, ge=0, lt=1, description="Statistics are averaged from here")
     freeze_from: float = Field(0.6, gt=0, lt=1, description="... and in force from here")
 
-    flip: bool = Field(True, description="Mirror patches along every axis at random")
-    transpose: bool = Field(True, description="Swap y and x at random (equal spacing only)")
-    gain: float = Field(0.07, ge=0, lt=1, description="Grey values times 1 +- gain")
-    shift: float = Field(0.1, ge=0, description="Grey values plus +- shift standard deviations")
-
     num_validation: int = Field(2, ge=0, description="Scans held out: the last ones by name")
     validate_every: int = Field(100, ge=1, description="Steps between two validations")
+    patience: int | None = Field(
+        None, ge=1, description="Stop after so many validations without a better one; default never"
+    )
+    save_every_s: float = Field(
+        30.0, ge=0, description="Seconds between two saved states, from which a run goes on"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -70,9 +92,9 @@ class TrainingSettings(BaseModel):
                 f"{self.accumulate_from:g} and freeze_from = {self.freeze_from:g}, and one after; "
                 f"got {self.steps}: take more"
             )
-        if self.method == "mc-dropout" and self.dropout_rate == 0.0:
+        if self.decoder == "dropout" and self.dropout_rate == 0.0:
             raise ValueError(
-                "mc-dropout needs dropout_rate above 0: without it all draws are alike"
+                f"{self.method} needs dropout_rate above 0: without it all draws are alike"
             )
         try:
             stride = self.network_spec(2).stride
@@ -92,10 +114,18 @@ class TrainingSettings(BaseModel):
             return "live"
         return "accumulating" if done < self.freeze_from else "population"
 
+    @property
+    def decoder(self) -> Literal["variational", "dropout", "point"]:
+        """Where the network's randomness sits."""
+        if self.method == "bcnn":
+            return "variational"
+        return "point" if self.method in ("sghmc", "ensemble") else "dropout"
+
     def network_spec(self, num_classes: int) -> VNetSpec:
         """Return the network that these settings describe."""
         return VNetSpec(
-            decoder="variational" if self.method == "bcnn" else "dropout",
+            decoder=self.decoder,
+            noise=self.heteroscedastic.noise if self.method == "heteroscedastic" else "none",
             num_classes=num_classes,
             channels=self.channels,
             kernel_size=self.kernel_size,

@@ -12,13 +12,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from napari_bayesseg.networks.checkpoint import ModelCard
+from napari_bayesseg.networks.methods import METHODS
 
 __all__ = ["ModelCardDialog", "card_page"]
-
-_METHODS = {
-    "bcnn": "Bayesian network: every draw takes new weights from the trained distributions",
-    "mc-dropout": "Monte Carlo dropout: every draw leaves out other channels at random",
-}
 
 
 class ModelCardDialog(QDialog):
@@ -53,7 +49,8 @@ def card_page(card: ModelCard, folder: Path) -> str:
 def _rows(card: ModelCard, folder: Path) -> Iterator[tuple[str, str]]:
     training, scores = card.training, card.scores
     yield "Name", card.name
-    yield "Method", _METHODS[card.method]
+    method = METHODS[card.method]
+    yield "Method", f"{method.title}: {method.draw}"
     yield "Classes", ", ".join(f"{index} {name}" for index, name in enumerate(card.class_names))
     if card.spacing is not None:
         lengths = " x ".join(f"{length:g}" for length in card.spacing.zyx)
