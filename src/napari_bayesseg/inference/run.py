@@ -6,6 +6,7 @@ import importlib.util
 import math
 import shutil
 import uuid
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_bayesseg.core.errors import SettingsError, StoreError
+from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.inference.estimate import estimate_run
@@ -30,7 +31,15 @@ from napari_bayesseg.io.store_layout import SKIPPED, StoreLayout
 from napari_bayesseg.numerics.uncertainty import MEASURES
 from napari_bayesseg.posteriors.protocol import Posterior
 
-__all__ = ["Job", "RunHooks", "check_out", "check_workers", "plan_run", "run_job"]
+__all__ = [
+    "Job",
+    "RunHooks",
+    "check_out",
+    "check_workers",
+    "plan_run",
+    "run_job",
+    "within_distinct",
+]
 
 
 def check_out(out: Path, sources: Iterable[Path | None]) -> None:
@@ -82,6 +91,20 @@ def check_workers(settings: InferenceSettings, device: torch.device) -> None:
         raise SettingsError(
             f"workers: one a GPU, and there are {torch.cuda.device_count()}; got {settings.workers}"
         )
+
+
+def within_distinct(settings: InferenceSettings, posterior: Posterior) -> InferenceSettings:
+    """Return the settings with no more draws than the posterior has; a warning says so."""
+    distinct = posterior.num_distinct
+    if distinct is None or settings.num_samples <= distinct:
+        return settings
+    warnings.warn(
+        f"this model has {distinct} different draws: {distinct} are made, not "
+        f"{settings.num_samples}",
+        BayesSegWarning,
+        stacklevel=3,
+    )
+    return settings.model_copy(update={"num_samples": distinct})
 
 
 def plan_run(
