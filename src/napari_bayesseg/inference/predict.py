@@ -137,7 +137,13 @@ def predict(
     target = choose_device(settings.device)
     check_workers(settings, target)
     posterior, card, folder = open_model(model, target, settings.precision, settings.flips)
-    settings = within_distinct(settings, posterior)
+    asked, settings = settings.num_samples, within_distinct(settings, posterior)
+    if settings.num_samples < asked:
+        warnings.warn(
+            f"{card.name} has {settings.num_samples} different draws: these are made, not {asked}",
+            BayesSegWarning,
+            stacklevel=2,
+        )
     if isinstance(scan, str | Path):
         volume = read_volume(scan, axes=axes)
     else:

@@ -6,7 +6,6 @@ import importlib.util
 import math
 import shutil
 import uuid
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_bayesseg.core.errors import BayesSegWarning, SettingsError, StoreError
+from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.inference.estimate import estimate_run
@@ -94,16 +93,10 @@ def check_workers(settings: InferenceSettings, device: torch.device) -> None:
 
 
 def within_distinct(settings: InferenceSettings, posterior: Posterior) -> InferenceSettings:
-    """Return the settings with no more draws than the posterior has; a warning says so."""
+    """Return the settings with no more draws than the posterior has."""
     distinct = posterior.num_distinct
     if distinct is None or settings.num_samples <= distinct:
         return settings
-    warnings.warn(
-        f"this model has {distinct} different draws: {distinct} are made, not "
-        f"{settings.num_samples}",
-        BayesSegWarning,
-        stacklevel=3,
-    )
     return settings.model_copy(update={"num_samples": distinct})
 
 

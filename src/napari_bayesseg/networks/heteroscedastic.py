@@ -38,7 +38,7 @@ def split_outputs(outputs: Tensor, spec: VNetSpec) -> tuple[Tensor, Tensor]:
             f"expected {spec.num_outputs} outputs of a network with noise; got {outputs.shape[1]} "
             f"of one with noise = {spec.noise}"
         )
-    logits, log_variance = outputs.split([spec.num_classes, spec.num_outputs - spec.num_classes], 1)
+    logits, log_variance = outputs[:, : spec.num_classes], outputs[:, spec.num_classes :]
     return logits, torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
 
 

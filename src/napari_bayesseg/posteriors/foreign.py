@@ -91,7 +91,8 @@ class ForeignPosterior:
     Raises
     ------
     CheckpointError
-        If it has no dropout at a rate above 0 and is no member, or its output has another shape than its input.
+        If it has no dropout at a rate above 0 and is no member, or its output has another shape
+        than its input.
     """
 
     def __init__(

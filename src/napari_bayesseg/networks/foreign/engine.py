@@ -163,7 +163,8 @@ def make_engine(network: nn.Module, in_channels: int, *, is_member: bool = False
     Raises
     ------
     CheckpointError
-        If nothing in it is random though it is no member, or its output has another shape than its input.
+        If nothing in it is random though it is no member, or its output has another shape than
+        its input.
     """
     layers = replace_dropout(network.eval())
     if not layers and not is_member:
