@@ -6,15 +6,9 @@ import torch
 from torch import Tensor
 
 from napari_bayesseg.networks.spec import VNetSpec
+from napari_bayesseg.numerics.logit_noise import LOG_VARIANCE_RANGE, noise_nodes
 
-__all__ = ["LOG_VARIANCE_RANGE", "split_outputs"]
-
-LOG_VARIANCE_RANGE = (-10.0, 4.0)
-"""Log-variances outside are taken as the nearest end: sigma is from 0.007 to 7.4.
-
-Below, noise no longer changes any probability that matters; above, the classes are as good as
-guessed, and exp(variance), which one of the losses holds, would soon be too large for float32.
-"""
+__all__ = ["LOG_VARIANCE_RANGE", "class_probabilities", "split_outputs"]
 
 
 def split_outputs(outputs: Tensor, spec: VNetSpec) -> tuple[Tensor, Tensor]:
@@ -44,5 +38,28 @@ def split_outputs(outputs: Tensor, spec: VNetSpec) -> tuple[Tensor, Tensor]:
             f"expected {spec.num_outputs} outputs of a network with noise; got {outputs.shape[1]} "
             f"of one with noise = {spec.noise}"
         )
-    logits, log_variance = outputs.split([spec.num_classes, spec.num_outputs - spec.num_classes], 1)
+    logits, log_variance = outputs[:, : spec.num_classes], outputs[:, spec.num_classes :]
     return logits, torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
+
+
+def class_probabilities(outputs: Tensor, spec: VNetSpec) -> Tensor:
+    """Return the softmax ``(N, C, ...)`` of a network's outputs ``(N, num_outputs, ...)``.
+
+    A single logit gives two classes. Noise of the logits is averaged out over fixed nodes. The
+    exponentials are of single precision at least.
+    """
+    wide = outputs if outputs.dtype == torch.float64 else outputs.float()
+    if spec.noise != "none":
+        return _averaged(*split_outputs(wide, spec))
+    if wide.shape[1] == 1:
+        foreground = torch.sigmoid(wide)
+        return torch.cat([1.0 - foreground, foreground], 1)
+    return torch.softmax(wide, 1)
+
+
+def _averaged(logits: Tensor, sigma: Tensor) -> Tensor:
+    nodes = torch.tensor(noise_nodes(logits.shape[1])).to(logits)
+    total = torch.zeros_like(logits)
+    for node in nodes.reshape(len(nodes), 1, -1, *[1] * (logits.ndim - 2)):
+        total += torch.softmax(torch.addcmul(logits, sigma, node), 1)
+    return total / len(nodes)
