@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from napari_bayesseg.networks.normalisation import set_statistics, statistics_of
 from napari_bayesseg.networks.vnet3d import VNet
 from napari_bayesseg.training.dataset import TrainingCase
-from napari_bayesseg.training.method_settings import AugmentationSettings
 from napari_bayesseg.training.objective import Objective
-from napari_bayesseg.training.patches import PatchSampler
+from napari_bayesseg.training.patches import validation_batches
 from napari_bayesseg.training.settings import TrainingSettings
 
 __all__ = ["Validation"]
-
-_NUM_BATCHES = 8
-_UNCHANGED = AugmentationSettings(flip=False, transpose=False, gain=0.0, shift=0.0)
 
 
 class Validation:
@@ -37,12 +31,10 @@ class Validation:
         self, held_out: Sequence[TrainingCase], settings: TrainingSettings, device: torch.device
     ) -> None:
         self._device = device
-        self._batches: list[tuple[Tensor, Tensor]] = []
-        if held_out:
-            plain = settings.model_copy(update={"augmentation": _UNCHANGED})
-            sampler = PatchSampler(held_out, plain, np.random.default_rng([settings.seed, 2]))
-            batches = [sampler.batch() for _ in range(_NUM_BATCHES)]
-            self._batches = [(b.images.to(device), b.labels.to(device)) for b in batches]
+        self._batches = [
+            (batch.images.to(device), batch.labels.to(device))
+            for batch in validation_batches(held_out, settings)
+        ]
 
     @torch.no_grad()
     def __call__(self, network: VNet, objective: Objective) -> float | None:
