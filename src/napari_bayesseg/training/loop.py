@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision, Precision
 from torch import Tensor
 
 from napari_bayesseg.core.allocator import keep_freed_memory
@@ -88,11 +89,6 @@ def check_fit(
         raise SettingsError("there is no scan to train on: add scans with labels")
     if any(case.labels is None for case in (*cases, *held_out)):
         raise SettingsError("scans to train on or to hold out need labels")
-    if settings.method == "ua-mt" and not unlabelled:
-        raise SettingsError(
-            "ua-mt learns from scans without labels besides those with: add scans without a "
-            "label file, or take mc-dropout"
-        )
     if settings.method != "ua-mt" and unlabelled:
         raise SettingsError(
             f"{settings.method} can't learn from scans without labels, and there are "
@@ -157,9 +153,7 @@ def fit(
         return run.fitted()
 
 
-def _check_initial(
-    initial: Sequence[VNet], settings: TrainingSettings, num_classes: int
-) -> None:
+def _check_initial(initial: Sequence[VNet], settings: TrainingSettings, num_classes: int) -> None:
     wanted = settings.network_spec(num_classes)
     for network in initial:
         if network.spec != wanted:
@@ -202,15 +196,16 @@ class _Run:
         initial: Sequence[VNet],
         saved: SavedState | None,
     ) -> None:
-        precision: Any = "bf16-mixed" if settings.precision == "bfloat16" else "32-true"
-        self._fabric = Fabric(accelerator=device.type, devices=1, precision=precision)
+        mixed = settings.precision == "bfloat16"
+        precision = MixedPrecision("bf16-mixed", device.type) if mixed else Precision()
+        self._fabric = Fabric(accelerator=device.type, devices=1, plugins=precision)
         self._scans, self._settings, self._num_classes = scans, settings, num_classes
         self._hooks, self._initial, self._saved = hooks, initial, saved
         self._validation = Validation(scans["held_out"], settings, self._fabric.device)
         cases = scans["training"]
         self._record = TrainingRecord(
             intensity_range=_intensity_range(cases),
-            num_training_voxels=sum(int((case.labels >= 0).sum()) for case in cases),
+            num_training_voxels=sum(_num_labelled(case) for case in cases),
         )
         self._weights: list[dict[str, Tensor]] = []
         self._saved_at = self._counted_at = monotonic()
@@ -329,7 +324,8 @@ class _Run:
         self._saved_at = monotonic()
 
     def _network(self, weights: Mapping[str, Tensor]) -> VNet:
-        network = VNet(self._settings.network_spec(self._num_classes))
+        with torch.random.fork_rng(devices=[]):
+            network = VNet(self._settings.network_spec(self._num_classes))
         network.load_state_dict(weights)
         set_statistics(network, "population")
         return network.eval()
@@ -343,6 +339,10 @@ def _restored_best(tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) ->
     }
     step, validation, waited = numbers["best"]
     return _Best(weights, step, validation, waited)
+
+
+def _num_labelled(case: TrainingCase) -> int:
+    return 0 if case.labels is None else int((case.labels >= 0).sum())
 
 
 def _intensity_range(cases: Sequence[TrainingCase]) -> tuple[float, float]:

@@ -81,10 +81,14 @@ class Member:
         self._numpy = [np.random.default_rng([seed, stream]) for stream in (1, 3)]
         self._labelled = PatchSampler(cases, settings, self._numpy[0])
         self._unlabelled = None
-        if unlabelled:
-            size = {"batch_size": settings.mean_teacher.unlabelled_batch_size}
-            other = settings.model_copy(update=size)
-            self._unlabelled = PatchSampler(unlabelled, other, self._numpy[1])
+        if settings.method == "ua-mt":
+            # Where there are none, teacher and student agree on the scans that have labels.
+            self._unlabelled = PatchSampler(
+                unlabelled or cases,
+                settings,
+                self._numpy[1],
+                batch_size=settings.mean_teacher.unlabelled_batch_size,
+            )
 
     def advance(self, step: int) -> tuple[float, dict[str, float]]:
         """Do one step, counted from 0; returns the loss and its terms.
@@ -100,13 +104,13 @@ class Member:
         batch = self._batch()
         with self._fabric.autocast():
             loss = self.objective.loss(batch, step)
-        value = float(loss.total)
+        value = loss.total.item()
         check_finite(value, step, self._settings)
         self._optimiser.zero_grad(set_to_none=True)
         self._fabric.backward(loss.total)
         self._optimiser.step()
         self.objective.after_step(step)
-        return value, {name: float(term) for name, term in loss.terms.items()}
+        return value, {name: term.item() for name, term in loss.terms.items()}
 
     def _set_statistics(self, step: int) -> None:
         mode = self.schedule.statistics(step)
@@ -172,9 +176,7 @@ class Member:
             generator.bit_generator.state = state
 
 
-def _network(
-    settings: TrainingSettings, num_classes: int, seed: int, initial: VNet | None
-) -> VNet:
+def _network(settings: TrainingSettings, num_classes: int, seed: int, initial: VNet | None) -> VNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = VNet(settings.network_spec(num_classes))

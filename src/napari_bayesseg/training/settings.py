@@ -158,6 +158,8 @@ class TrainingSettings(BaseModel):
     def load(cls, path: Path | None, **changes: object) -> TrainingSettings:
         """Read a JSON file; `changes` that are not None win over it.
 
+        A change of a group's setting is named with a point, such as ``data.ignore_label``.
+
         Raises
         ------
         SettingsError
@@ -174,7 +176,15 @@ class TrainingSettings(BaseModel):
             if not isinstance(loaded, dict):
                 raise SettingsError(f"{path}: training settings must be one JSON object")
             values.update(loaded)
-        values.update({key: value for key, value in changes.items() if value is not None})
+        for key, value in changes.items():
+            group, _, name = key.rpartition(".")
+            if value is None:
+                continue
+            inner = values.setdefault(group, {}) if group else None
+            if inner is None:
+                values[key] = value
+            elif isinstance(inner, dict):  # else it is refused below
+                values[group] = {**inner, name: value}
         for key in values.keys() - cls.model_fields.keys():
             raise SettingsError(
                 f"{key!r} is no training setting; there are {', '.join(cls.model_fields)}"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 
 from napari_bayesseg.networks.vnet3d import VNet
-from napari_bayesseg.training.cycles import CyclicalSchedule
 from napari_bayesseg.training.methods.heteroscedastic import Heteroscedastic
 from napari_bayesseg.training.methods.mean_teacher import MeanTeacher
 from napari_bayesseg.training.methods.sghmc import Sghmc

@@ -129,7 +129,7 @@ class MeanTeacher(Supervised):
         """Return half of cross-entropy plus Dice loss, plus the weighted consistency."""
         assert batch.unlabelled is not None
         outputs = self.outputs(torch.cat([batch.images, batch.unlabelled]))
-        labelled, unlabelled = outputs.split([len(batch.images), len(batch.unlabelled)])
+        labelled, unlabelled = outputs[: len(batch.images)], outputs[len(batch.images) :]
         plain = cross_entropy(labelled, batch.labels)
         dice = dice_loss(torch.softmax(labelled, 1), batch.labels)
         target, entropy = self._teach(batch.unlabelled)
@@ -162,11 +162,11 @@ class MeanTeacher(Supervised):
     def after_step(self, step: int) -> None:
         """Move the teacher towards the student; it takes the student's averaged statistics."""
         decay = ema_decay(self._settings, step)
-        pairs = zip(self.teacher.parameters(), self.network.parameters(), strict=True)
-        for teacher, student in pairs:
-            teacher.mul_(decay).add_(student, alpha=1.0 - decay)
-        for teacher, student in zip(self.teacher.buffers(), self.network.buffers(), strict=True):
-            teacher.copy_(student)
+        weights = zip(self.teacher.parameters(), self.network.parameters(), strict=True)
+        for average, weight in weights:
+            average.mul_(decay).add_(weight, alpha=1.0 - decay)
+        for own, new in zip(self.teacher.buffers(), self.network.buffers(), strict=True):
+            own.copy_(new)
 
     def tensors(self) -> Mapping[str, Tensor]:
         """Return the teacher."""
