@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_bayesseg.core.errors import FormatError, GeometryError
+from napari_bayesseg.io.writers import write_volume
 from napari_bayesseg.networks.checkpoint import Normalisation
 from napari_bayesseg.training.dataset import folder_pairs, load_cases, number_of_classes
 from tests.training.cases import OME, SPACING, tiny_case, tiny_settings, write_pairs
@@ -25,13 +28,23 @@ def load(scans: Path, labels: Path, **changes: object):
 
 
 def test_pairs_have_one_name_and_any_suffixes_in_the_order_of_names(tmp_path: Path) -> None:
-    scans = touch(tmp_path / "scans", "b.ome.tif", "a.nii.gz", "c.tif", ".hidden.tif", "notes.txt")
-    labels = touch(tmp_path / "labels", "c.zarr", "a.tif", "b.TIFF", "readme.md")
-    names = [(name, scan.name, label.name) for name, scan, label in find_pairs(scans, labels)]
+    scans = touch(tmp_path / "scans", ".hidden.tif", "notes.txt")
+    labels = touch(tmp_path / "labels", "readme.md")
+    case = tiny_case()
+    for path in (scans / "b.ome.tif", labels / "a.tif", labels / "b.TIFF", scans / "c.tif"):
+        tifffile.imwrite(path, case.image, metadata={"axes": "ZYX"})
+    write_volume(scans / "a.nii.gz", case.image, case.geometry)
+    zarr.save(labels / "c.zarr", case.labels)
+    with h5py.File(scans / "d.h5", "w") as file:
+        file["volume"] = case.image
+    write_volume(labels / "d.nii", case.labels, case.geometry)
+    pairs = folder_pairs(scans, labels, tiny_settings())
+    names = [(p.name, p.scan.spec.source.name, p.labels.spec.source.name) for p in pairs]
     assert names == [
         ("a", "a.nii.gz", "a.tif"),
         ("b", "b.ome.tif", "b.TIFF"),
         ("c", "c.tif", "c.zarr"),
+        ("d", "d.h5", "d.nii"),
     ]
 
 
@@ -43,13 +56,13 @@ def test_a_missing_partner_is_named_with_the_folder_that_lacks_it(
     (folders[lonely] / "b.tif").touch()
     lacking = folders["labels" if lonely == "scans" else "scans"]
     with pytest.raises(FormatError, match=f"^b: has no partner of that name in {lacking}$"):
-        find_pairs(folders["scans"], folders["labels"])
+        folder_pairs(folders["scans"], folders["labels"], tiny_settings())
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     scans = touch(tmp_path / "scans", "a.tif", "a.nii")
     with pytest.raises(FormatError, match=r"both a\.nii and a\.tif are named a"):
-        find_pairs(scans, scans)
+        folder_pairs(scans, scans, tiny_settings())
 
 
 def test_cases_are_normalised_as_at_prediction_and_keep_their_geometry(tmp_path: Path) -> None:
@@ -60,7 +73,7 @@ def test_cases_are_normalised_as_at_prediction_and_keep_their_geometry(tmp_path:
     expected = (scan - clipped.mean()) / clipped.std()
     np.testing.assert_allclose(cases[1].image, expected, atol=2e-3)
     assert cases[1].image.dtype == np.float32
-    assert cases[1].labels.dtype == np.uint8
+    assert cases[1].labels.dtype == np.int32
     assert cases[1].geometry.spacing == pytest.approx(SPACING)
     assert cases[1].geometry.unit == "micrometer"
 
@@ -79,7 +92,7 @@ def test_labels_may_be_truth_values_floats_or_many(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cases[0].labels, truth)
     np.testing.assert_array_equal(cases[1].labels, truth)
     np.testing.assert_array_equal(cases[2].labels, truth.astype(int) * 300)
-    assert cases[2].labels.dtype == np.uint16
+    assert {case.labels.dtype for case in cases} == {np.dtype(np.int32)}
 
 
 @pytest.mark.parametrize("value", [0.5, -1.0, 1024.0, np.nan])
