@@ -29,7 +29,7 @@ from napari_bayesseg.io.stored import (
     naming_file,
 )
 
-__all__ = ["HDF5_SUFFIXES", "Hdf5Reader", "find_dataset", "open_hdf5"]
+__all__ = ["HDF5_SUFFIXES", "Hdf5Reader", "find_dataset", "list_datasets", "open_hdf5"]
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -77,6 +77,18 @@ def find_dataset(path: Path, name: str) -> str | None:
     """
     with _opened(path) as file:
         return name if has_dataset(path, file, name) else None
+
+
+def list_datasets(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of the datasets of numbers with two axes or more.
+
+    Raises
+    ------
+    FormatError
+        If the file can't be read.
+    """
+    with _opened(path) as file:
+        return numeric_datasets(path, file)
 
 
 def open_hdf5(path: Path, axes: str | None = None, dataset: str | None = None) -> StoredArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 from h5py import h5d, h5z
@@ -67,7 +68,7 @@ def _follow(path: Path, file: h5py.File, name: str) -> object:
     return place
 
 
-def _object(path: Path, group: h5py.Group, key: str) -> object:
+def _object(path: Path, group: h5py.Group, key: str) -> Any:
     """Return what a hard link names."""
     try:
         return group[key]
