@@ -77,5 +77,5 @@ def test_refusals():
         Reliability(0)
     with pytest.raises(SettingsError, match="one shape"):
         gathered([0.5, 0.5], [True])
-    with pytest.raises(SettingsError, match="from 0 to 1; got 0.5 to 50"):
+    with pytest.raises(SettingsError, match=r"from 0 to 1; got 0\.5 to 50"):
         gathered([0.5, 50.0], [True, True])

@@ -22,7 +22,7 @@ def test_values_of_few_bits_are_counted_exactly(rng):
     few = (rng.integers(-4096, 4096, 990) / 4096).astype(np.float32)
     uncertainty = np.concatenate([some.astype(np.float32), few])
     wrong = rng.random(1000) < 0.3
-    keep = uncertainty != np.float32(1e-40)  # needs more bits
+    keep = uncertainty != np.float32(3 * tiny)  # needs more bits
     found = gathered(uncertainty[keep], wrong[keep]).compute()
     exact = rank_errors(uncertainty[keep] + np.float32(0), wrong[keep])
     np.testing.assert_array_equal(found.values, exact.values)
