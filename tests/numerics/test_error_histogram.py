@@ -16,9 +16,8 @@ def gathered(uncertainty, wrong):
 
 def test_values_of_few_bits_are_counted_exactly(rng):
     """Signs, zeros, tiny and huge values: all that fit 12 bits of significand."""
-    some = np.array(
-        [0.0, -0.0, 1e-40, 2.0**-149 * 2**11, 0.25, 1.5, -3.0, -0.125, 2.0**100, np.inf]
-    )
+    tiny = 2.0**-149
+    some = np.array([0, -0.0, 3 * tiny, tiny * 2**11, 0.25, 1.5, -3, -0.125, 2.0**100, np.inf])
     few = (rng.integers(-4096, 4096, 990) / 4096).astype(np.float32)
     uncertainty = np.concatenate([some.astype(np.float32), few])
     wrong = rng.random(1000) < 0.3
