@@ -27,16 +27,17 @@ def rectangle(x: float, y: float, width: float, height: float, colour: str) -> s
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
     """Return a thin line."""
-    return f'<line x1="{x1:.1f}" y1="{y1}" x2="{x2:.1f}" y2="{y2}" stroke="{colour}"/>'
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"/>'
 
 
 def polyline(points: Sequence[Point], colour: str, *, width: float = 2, dash: str = "") -> str:
     """Return a line through points."""
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
+    look = f'fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}'
+    return f'<polyline points="{path}" {look}/>'
 
 
 def text(x: float, y: float, words: str, anchor: str = "start") -> str:
     """Return words; `y` is their baseline, `anchor` start, middle or end."""
-    return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}">{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
