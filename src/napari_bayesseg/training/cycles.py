@@ -90,14 +90,16 @@ class CyclicalSchedule:
             return "live"
         return "accumulating" if done < self.freeze_from else "population"
 
-    def _averages(self) -> bool:
-        """Whether every cycle with snapshots has a step in which statistics are averaged."""
+    def _has_room(self) -> bool:
+        """Whether each cycle has a step for averaging statistics, and one for each snapshot."""
         count = self.sghmc.num_cycles
         for index in range(self.sghmc.burn_in_cycles, count):
             start, stop = index * self.steps // count, (index + 1) * self.steps // count
             near = start + int(self.accumulate_from * (stop - start))
             steps = [step for step in (near, near + 1) if step < stop]
             if "accumulating" not in [self.statistics(step) for step in steps]:
+                return False
+            if stop - self._sampling_from(start, stop) < self.sghmc.snapshots_per_cycle:
                 return False
         return True
 
@@ -118,7 +120,7 @@ class CyclicalSchedule:
                 f"snapshots_per_cycle = {settings.snapshots_per_cycle}"
             )
         length = self.steps // settings.num_cycles
-        if not self._averages() or len(self.snapshots) < expected:
+        if not self._has_room():
             raise ValueError(
                 f"sghmc: cycles of {length} steps are too short for their snapshots and for "
                 "averaging statistics between accumulate_from and freeze_from: take more steps or "
