@@ -22,15 +22,13 @@ from napari_bayesseg.training.settings import TrainingSettings
 
 __all__ = ["train"]
 
-_METHODS_HELP = "; ".join(
-    f"{name}: {record.title}, {record.draw} ({record.reference})"
-    for name, record in METHODS.items()
-)
+_METHODS_HELP = "; ".join(f"{name}: {record.title}" for name, record in METHODS.items())
 
 
 def _setting(name: str, converter: Any = None) -> Parameter:
     field = TrainingSettings.model_fields[name]
-    return Parameter(help=f"{field.description}; default {field.default}", converter=converter)
+    default = "" if field.default is None else f"; default {field.default}"
+    return Parameter(help=f"{field.description}{default}", converter=converter)
 
 
 @contextmanager
