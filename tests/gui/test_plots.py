@@ -116,7 +116,7 @@ def test_dragging_the_line_is_told_step_by_step_and_released_once(plot: Plot, qt
     assert (dragged, released) == ([], [])
     drag(plot, qtbot, 20, 30, 40, 60)
     assert len(dragged) >= 2
-    assert dragged == sorted(dragged)
+    assert np.diff(dragged).min() > -1e-6
     assert released == pytest.approx([60], abs=1.5)
     assert plot.line == released[0]
     drag(plot, qtbot, plot.line, 80, 99)

@@ -55,7 +55,9 @@ class CurveKind:
         Where on the x axis a threshold stands; None where it stands nowhere.
     threshold_at : callable or None
         The threshold at a place of the x axis.
-    x_range, y_range : (float, float) or None
+    x_range : (float, float) or None
+        None: from the lowest threshold to the highest.
+    y_range : (float, float) or None
         None: as the curves need.
     """
 

@@ -75,10 +75,16 @@ class CurvePlot(QWidget):
             return
         unit = self._evaluated[0].worth.unit
         plot.set_labels(kind.x_label.format(unit=unit), kind.y_label)
-        plot.set_ranges(kind.x_range, kind.y_range)
+        plot.set_ranges(kind.x_range or self._thresholds(), kind.y_range)
         for curve in kind.draw(self._evaluated):
             plot.set_curve(curve.name, curve.x, curve.y, colour=curve.colour, style=curve.style)
         self._show_line()
+
+    def _thresholds(self) -> tuple[float, float]:
+        """Return the lowest and the highest threshold; a measure with one value has an axis too."""
+        bounds = [bound for one in self._evaluated for bound in one.worth.bounds]
+        low, high = min(bounds), max(bounds)
+        return low, high if high > low else low + 1.0
 
     def _show_line(self) -> None:
         kind = self.kind

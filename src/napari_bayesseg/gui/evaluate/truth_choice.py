@@ -45,6 +45,7 @@ class TruthChoice(QWidget):
         self._shape: Index3 | None = None
         self._files: list[Path] = []
         self._offers: list[Layer | Path | None] = []  # None: the reviewed mask
+        self._is_wanted = False  # what is chosen, by the person
         self.choice = QComboBox()
         self.choice.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -66,12 +67,14 @@ class TruthChoice(QWidget):
         for emitter in self._emitters:
             emitter.connect(self._reload)
         self.choice.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.choice.activated.connect(self._on_activated)
         self.file_button.clicked.connect(self._ask_file)
 
     def set_shape(self, shape: Index3 | None) -> None:
         """Offer what has the shape of a result; None: nothing is offered."""
         self._shape = shape
         self._files.clear()
+        self._is_wanted = False
         self._reload()
 
     @property
@@ -98,10 +101,12 @@ class TruthChoice(QWidget):
         if path not in self._files:
             self._files.append(path)
         self._reload()
+        self._is_wanted = True
         self.choice.setCurrentIndex(self._offers.index(path))
 
     def choose(self, wanted: Layer | None) -> None:
         """Choose a layer, or with None the reviewed mask, if it is offered."""
+        self._is_wanted = True
         self.choice.setCurrentIndex(self._index_of(unwrapped(wanted)))
 
     def disconnect_viewer(self) -> None:
@@ -118,7 +123,9 @@ class TruthChoice(QWidget):
         with signals_blocked(self.choice):
             self.choice.clear()
             self.choice.addItems([_REVIEWED if o is None else o.name for o in self._offers])
-            self.choice.setCurrentIndex(max(self._index_of(before), 0) if before else 0)
+            # The reviewed mask is the last resort, unless somebody wants it.
+            is_kept = before is not None or self._is_wanted
+            self.choice.setCurrentIndex(max(self._index_of(before), 0) if is_kept else 0)
         if self.chosen is not before:
             self.changed.emit()
 
@@ -130,6 +137,9 @@ class TruthChoice(QWidget):
             return False
         array = layer.data[0] if layer.multiscale else layer.data
         return len(array.shape) in (2, 3) and (1, *array.shape)[-3:] == self._shape
+
+    def _on_activated(self, _: int) -> None:
+        self._is_wanted = True
 
     def _ask_file(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Choose the truth", "", _FILTERS)
