@@ -25,7 +25,7 @@ Range = tuple[float, float]
 # Okabe and Ito's, for dark surfaces; those for bright ones are darker by as much as it takes.
 _ON_DARK = ("#56b4e9", "#e69f00", "#2ac594", "#e28cba", "#f0e442", "#ff7f4d", "#c3c7cc")
 _ON_LIGHT = ("#0072b2", "#b25c00", "#00734f", "#a13f7d", "#6e6500", "#b03a00", "#55585c")
-_MARGIN = 0.02
+_MARGIN = 0.045
 _BINDING = "PYQTGRAPH_QT_LIB"
 
 
