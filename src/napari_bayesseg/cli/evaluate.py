@@ -69,7 +69,12 @@ def evaluate(
     left out, and counted.
     """
     from napari_bayesseg.evaluation.naming import name_results
-    from napari_bayesseg.evaluation.report import check_report_folder, report_values, write_report
+    from napari_bayesseg.evaluation.report import (
+        PAGE,
+        check_report_folder,
+        report_values,
+        write_report,
+    )
 
     check_report_folder(out, overwrite=overwrite)
     opened, truths = _open(results, labels)
@@ -80,15 +85,14 @@ def evaluate(
     if len(set(pairs)) < len(pairs):
         raise SettingsError("a result is named twice; give each once, or --names")
     found = _judge(opened, truths, pairs, measure, ignore_label)
-    pictures = _draw(opened, truths, found, measure, ignore_label, out)
+    pictures = _draw(opened, truths, found, measure, ignore_label)
     files = write_report(out, found, pictures=pictures, overwrite=overwrite)
-    files += [path for _, path in pictures]
     if json:
         write_json({"files": [str(path) for path in files], **report_values(found)})
     else:
         for one in found:
             say(_line(one))
-        say(str(files[0]))
+        say(str(out / PAGE))
 
 
 def _open(results: Sequence[Path], labels: Sequence[Path]) -> tuple[list[Result], list[Volume]]:
@@ -150,25 +154,21 @@ def _draw(
     evaluations: Sequence[Evaluation],
     measure: str,
     ignore_label: int | None,
-    out: Path,
-) -> list[tuple[str, Path]]:
-    """Draw the worst slice of the first cases; return captions and files."""
+) -> list[tuple[str, bytes]]:
+    """Draw the worst slice of the first cases; return captions and PNGs."""
     from napari_bayesseg.evaluation.error_picture import draw_errors
 
-    out.mkdir(parents=True, exist_ok=True)
     pictures = []
     cases = list(dict.fromkeys(one.case for one in evaluations))
-    for number, case in enumerate(cases[:_MOST_PICTURES]):
+    for case in cases[:_MOST_PICTURES]:
         places = [place for place, one in enumerate(evaluations) if one.case == case]
-        path = out / f"errors_{number + 1}.png"
-        z = draw_errors(
+        z, png = draw_errors(
             [(evaluations[place].name, results[place]) for place in places],
             truths[places[0]],
             measure,
-            path,
             ignore_label=ignore_label,
         )
-        pictures.append((f"{case}, the slice with the most wrong voxels (z = {z}).", path))
+        pictures.append((f"{case}, the slice with the most wrong voxels (z = {z}).", png))
     return pictures
 
 

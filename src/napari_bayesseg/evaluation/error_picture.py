@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from napari_bayesseg.evaluation.panels import (
     colour_top,
     grey_limits,
     plain,
-    save_figure,
+    png_of,
     show_grey,
     show_heat,
     show_labels,
@@ -62,10 +61,9 @@ def draw_errors(
     results: Sequence[tuple[str, Result]],
     labels: Volume,
     measure: str,
-    path: Path,
     *,
     ignore_label: int | None = None,
-) -> int:
+) -> tuple[int, bytes]:
     """Draw truth, labels, wrong voxels and uncertainty of results of one scan, under each other.
 
     Of the slice in which the first result has the most wrong voxels; maps are on one scale. Behind
@@ -73,8 +71,9 @@ def draw_errors(
 
     Returns
     -------
-    int
+    z : int
         The slice.
+    png : bytes
     """
     first = results[0][1]
     z = worst_slice(first, labels, ignore_label)
@@ -100,8 +99,7 @@ def draw_errors(
         share = np.count_nonzero(plane.wrong) / max(plane.wrong.size, 1)
         plain(axes[row, 2], f"wrong voxels ({100 * share:.1f} %)")
         show_heat(figure, axes[row, 3], plane.uncertainty, measure, top, result.geometry)
-    save_figure(figure, path)
-    return z
+    return z, png_of(figure)
 
 
 def _plane(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.core.volume import Volume
-from napari_bayesseg.io.atomic import replace_atomically
+from napari_bayesseg.io.atomic import write_bytes_atomically
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "grey_limits",
     "label_colours",
     "plain",
+    "png_of",
     "save_figure",
     "short_unit",
     "show_grey",
@@ -49,10 +51,16 @@ def label_colours(num_classes: int) -> ListedColormap:
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, atomically; return the path."""
-    FigureCanvasAgg(figure)
-    with replace_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format="png", facecolor="white")
+    write_bytes_atomically(path, png_of(figure))
     return path
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
+    FigureCanvasAgg(figure)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=DPI, format="png", facecolor="white")
+    return content.getvalue()
 
 
 def add_scale_bar(axes: Axes, geometry: Geometry, width_voxels: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,9 +21,10 @@ from napari_bayesseg.io.atomic import check_writable, write_bytes_atomically
 from napari_bayesseg.io.json_text import json_text
 from napari_bayesseg.io.provenance import making
 
-__all__ = ["check_report_folder", "report_values", "write_report"]
+__all__ = ["PAGE", "check_report_folder", "report_values", "write_report"]
 
-_PAGE, _NUMBERS = "report.html", "report.json"
+PAGE = "report.html"
+_NUMBERS = "report.json"
 _KIND = "napari-bayesseg evaluation"
 _DRAWERS = {
     "error_removed": error_removed_figure,
@@ -50,8 +50,9 @@ def check_report_folder(out: Path, *, overwrite: bool = False) -> None:
     for folder in (out.resolve(), *out.resolve().parents):
         if (folder / "zarr.json").exists():
             raise SettingsError(f"{out}: {folder.name} is an array store; name another --out")
-    names = (_PAGE, _NUMBERS, *(f"{name}.svg" for name in _DRAWERS))
+    names = (PAGE, _NUMBERS, *(f"{name}.svg" for name in _DRAWERS))
     there = [name for name in names if (out / name).exists()]
+    there += [path.name for path in _pictures_in(out)]
     if there and not _is_report(out / _NUMBERS):
         raise SettingsError(
             f"{out}: holds {there[0]} of something else than an evaluation; name another --out"
@@ -88,7 +89,7 @@ def write_report(
     evaluations: Sequence[Evaluation],
     comparison: Comparison | None = None,
     *,
-    pictures: Sequence[tuple[str, Path]] = (),
+    pictures: Sequence[tuple[str, bytes]] = (),
     overwrite: bool = False,
 ) -> list[Path]:
     """Write ``report.html``, ``report.json`` and the figures as SVG, each atomically.
@@ -101,15 +102,15 @@ def write_report(
         Any number of methods and cases; they are grouped by name.
     comparison : Comparison, optional
         By default made here.
-    pictures : sequence of (caption, PNG file)
-        To show in the page, which holds a copy.
+    pictures : sequence of (caption, PNG)
+        To show in the page, and to write beside it.
     overwrite : bool
         Replace the report of an earlier evaluation.
 
     Returns
     -------
     list of Path
-        What was written, the page first.
+        What was written.
 
     Raises
     ------
@@ -122,20 +123,25 @@ def write_report(
     methods = by_method(evaluations)
     compared = comparison or compare(methods)
     figures = {name: draw(methods) for name, draw in _DRAWERS.items()}
-    images = [
-        (caption, base64.b64encode(path.read_bytes()).decode("ascii")) for caption, path in pictures
-    ]
-    page = report_page(methods, compared, figures, images)
+    page = report_page(methods, compared, figures, pictures)
     contents = {
-        _PAGE: page,
-        _NUMBERS: json_text(report_values(evaluations, compared)),
-        **{f"{name}.svg": _alone(figure) for name, figure in figures.items()},
+        # First, because it says that the folder is ours.
+        _NUMBERS: json_text(report_values(evaluations, compared)).encode("utf-8"),
+        PAGE: page.encode("utf-8"),
+        **{f"{name}.svg": _alone(figure).encode("utf-8") for name, figure in figures.items()},
+        **{f"errors_{n + 1}.png": png for n, (_, png) in enumerate(pictures)},
     }
     out.mkdir(parents=True, exist_ok=True)
-    # The numbers last but one by one: they say that the folder is ours.
+    for old in _pictures_in(out):
+        if old.name not in contents:
+            old.unlink()  # of a case that is no longer there
     for name, content in contents.items():
-        write_bytes_atomically(out / name, content.encode("utf-8"))
+        write_bytes_atomically(out / name, content)
     return [out / name for name in contents]
+
+
+def _pictures_in(out: Path) -> list[Path]:
+    return sorted(path for path in out.glob("errors_*.png") if path.stem[7:].isdigit())
 
 
 def _alone(figure: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -52,7 +53,7 @@ def report_page(
     methods: Methods,
     comparison: Comparison,
     figures: Mapping[str, str],
-    pictures: Sequence[tuple[str, str]] = (),
+    pictures: Sequence[tuple[str, bytes]] = (),
 ) -> str:
     """Return the page as text.
 
@@ -64,7 +65,7 @@ def report_page(
         Of the same.
     figures : mapping of str to str
         Name of the file -> SVG, those of :data:`FIGURE_TITLES`.
-    pictures : sequence of (caption, base64 of a PNG)
+    pictures : sequence of (caption, PNG)
         Slices with their errors.
     """
     title = f"Evaluation of {' and '.join(methods)}" if len(methods) < 3 else "Evaluation"
@@ -111,11 +112,12 @@ def _figures(figures: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _pictures(pictures: Sequence[tuple[str, str]]) -> list[str]:
+def _pictures(pictures: Sequence[tuple[str, bytes]]) -> list[str]:
     if not pictures:
         return []
     found = ["<h2>Where it is wrong</h2>"]
-    for caption, data in pictures:
+    for caption, png in pictures:
+        data = base64.b64encode(png).decode("ascii")
         image = f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
         found.append(f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>")
     return found

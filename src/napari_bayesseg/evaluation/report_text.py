@@ -58,7 +58,7 @@ def headlines(methods: Methods) -> list[str]:
             text += f". Its probabilities promise {percent_text(promised)}: it is {kind}"
         if not isnan(found):
             text += f". Looking at the most uncertain 5 % finds {percent_text(found)} of the errors"
-        lines.append(f"{method}: {text}.")
+        lines.append(f"{method}: {text}.".replace(" %", "\u00a0%"))
     return lines
 
 
