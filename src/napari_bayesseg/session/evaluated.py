@@ -172,7 +172,8 @@ def save_report(folder: Path, evaluated: Sequence[Evaluated]) -> str:
     """Write a report on results into a folder, on any thread; say what was done."""
     from napari_bayesseg.evaluation.report import write_report
 
-    evaluations = [one.evaluation for one in evaluated]
+    # The scores of the measure that is looked at stand at the top.
+    evaluations = [replace(one.evaluation, measure=one.measure) for one in evaluated]
     write_report(folder, evaluations)
     return f"{folder.name}: report.html and report.json written"
 

@@ -51,10 +51,10 @@ def show_every_kind(window: EvaluateWindow) -> None:
     )
     curves.kinds.setCurrentIndex(PATCHES)
     assert list(curves.plot.curves) == ["sure and right", "wrong and unsure", "PAvPU"]
-    np.testing.assert_allclose(
-        curves.plot.curves["PAvPU"].y, 100 * np.array(one.curves.pavpu.pavpu)
-    )
-    np.testing.assert_allclose(curves.plot.curves["PAvPU"].x, one.curves.pavpu.threshold)
+    patches = curves.plot.curves["PAvPU"]
+    np.testing.assert_allclose(patches.y[:-1], 100 * np.array(one.curves.pavpu.pavpu))
+    np.testing.assert_allclose(patches.x[:-1], one.curves.pavpu.threshold)
+    assert (patches.x[-1], patches.y[-1]) == (one.worth.bounds[1], patches.y[-2])
     curves.kinds.setCurrentIndex(RELIABILITY)
     assert curves.plot.line is None
     assert curves.plot.curves["r"].style == "bars"
@@ -157,7 +157,7 @@ def test_a_second_result_is_a_second_curve(
     bold = [tab.scores.item(row, column).font().bold() for column in (1, 2)]
     assert bold == [True, False]
     assert "guess: " in tab.curves.readout.text()
-    for kind, count in ((RISK, 2), (PATCHES, 6), (RELIABILITY, 3)):
+    for kind, count in ((RISK, 2), (PATCHES, 7), (RELIABILITY, 3)):
         tab.curves.kinds.setCurrentIndex(kind)
         assert len(tab.curves.plot.curves) == count
     tab.clear_button.click()

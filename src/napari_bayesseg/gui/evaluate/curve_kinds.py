@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_bayesseg.gui.plot_canvas import Style
 from napari_bayesseg.session.evaluated import Evaluated
@@ -23,7 +23,8 @@ _PATCHES = (
     ("wrong and unsure", "uncertain_given_inaccurate"),
     ("PAvPU", "pavpu"),
 )
-_STYLES: tuple[Style, ...] = ("line", "dashed")
+_STYLES: tuple[Style, ...] = ("line", "dashed", "dotted")
+_NOWHERE = (np.nan,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +89,15 @@ def _risk_coverage(evaluated: tuple[Evaluated, ...]) -> Iterator[Drawn]:
 def _patches(evaluated: tuple[Evaluated, ...]) -> Iterator[Drawn]:
     for number, one in enumerate(evaluated):
         curve = one.curves.pavpu
+        # No patch is as uncertain as the most uncertain voxel: further up nothing changes.
+        threshold = np.append(curve.threshold, max(one.worth.bounds[1], curve.threshold[-1]))
+        style = _STYLES[min(number, len(_STYLES) - 1)]
+        if number:  # in the legend only
+            yield Drawn(one.name, _NOWHERE, _NOWHERE, _GREY, style)
         for colour, (title, name) in enumerate(_PATCHES):
-            shown = title if len(evaluated) == 1 else f"{one.name}: {title}"
-            style = _STYLES[min(number, len(_STYLES) - 1)]
-            yield Drawn(shown, curve.threshold, _percent(getattr(curve, name)), colour, style)
+            shown = f"_{one.name}: {title}" if number else title
+            shares = np.asarray(getattr(curve, name))
+            yield Drawn(shown, threshold, _percent(np.append(shares, shares[-1])), colour, style)
 
 
 def _reliability(evaluated: tuple[Evaluated, ...]) -> Iterator[Drawn]:
@@ -106,7 +112,7 @@ def _reliability(evaluated: tuple[Evaluated, ...]) -> Iterator[Drawn]:
             yield Drawn(one.name, _percent(curve.confidence), _percent(curve.accuracy), number)
 
 
-def _percent(shares: ArrayLike) -> np.ndarray:
+def _percent(shares: ArrayLike) -> NDArray[np.float64]:
     return 100.0 * np.asarray(shares, np.float64)
 
 

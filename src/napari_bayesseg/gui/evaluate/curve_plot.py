@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -33,7 +35,7 @@ class CurvePlot(QWidget):
         )
         for number, kind in enumerate(CURVE_KINDS):
             self.kinds.addItem(kind.title)
-            self.kinds.setItemData(number, kind.meaning, Qt.ItemDataRole.ToolTipRole)
+            self.kinds.setItemData(number, fill(kind.meaning), Qt.ItemDataRole.ToolTipRole)
         self.plot = Plot()
         self.plot.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.readout = QLabel()
@@ -67,8 +69,7 @@ class CurvePlot(QWidget):
 
     def _redraw(self) -> None:
         kind, plot = self.kind, self.plot
-        self.kinds.setToolTip(kind.meaning)
-        plot.setToolTip(kind.meaning)
+        self.kinds.setToolTip(fill(kind.meaning))
         plot.clear()
         if not self._evaluated:
             self.readout.clear()
@@ -103,7 +104,7 @@ class CurvePlot(QWidget):
         lines = [str(worths[0])]
         for one, worth in zip(self._evaluated[1:], worths[1:], strict=True):
             lines.append(f"{one.name}: {worth.shares}")
-        self.readout.setText("\n".join(lines))
+        self.readout.setText("\n".join(lines).replace(" %", "\u00a0%"))
 
     def _on_dragged(self, place: float) -> None:
         self._move(place)

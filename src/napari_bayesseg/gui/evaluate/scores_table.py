@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import fill
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
@@ -13,7 +14,7 @@ from napari_bayesseg.session.evaluation_scores import Score, scores_of
 
 __all__ = ["ScoresTable"]
 
-_ROW = 20
+_ROW = 18
 _NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -57,12 +58,13 @@ class ScoresTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header.setVisible(len(columns) > 1)
         self._fit()
 
     def _put(self, row: int, column: int, text: str, meaning: str) -> QTableWidgetItem:
         item = QTableWidgetItem(text)
-        item.setToolTip(meaning)
+        item.setToolTip(fill(meaning))
         self.setItem(row, column, item)
         return item
 
