@@ -141,8 +141,8 @@ def test_without_the_extra_the_remedy_is_told(
     run: Run, places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
-    monkeypatch.delitem(sys.modules, "napari_bayesseg.training.loop", raising=False)
-    monkeypatch.delitem(sys.modules, "napari_bayesseg.training.train", raising=False)
+    for name in [name for name in sys.modules if name.startswith("napari_bayesseg.training.")]:
+        monkeypatch.delitem(sys.modules, name)
     code, _, err = run(*command(places, "bcnn", tmp_path / "mine"))
     assert code == 2
     assert 'lightning_fabric, which is missing: pip install "napari-bayesseg[train]"' in err

@@ -126,7 +126,8 @@ def train(
 
         def report(now: Progress) -> None:
             which = f"network {now.member} of {now.members}, " if now.members > 1 else ""
-            update(now.share, f"{which}loss {now.loss:.4f}")
+            is_last = now.share == 1.0
+            update(now.share, "held-out scans" if is_last else f"{which}loss {now.loss:.4f}")
             if now.validation is not None:
                 terms = [f"{name.replace('_', ' ')} {term:.4f}" for name, term in now.terms.items()]
                 parts = [f"loss {now.loss:.4f}", *terms, f"held out {now.validation:.4f}"]
