@@ -35,7 +35,7 @@ FIGURE_TITLES = {
 _STYLE = """
 body { max-width: 66rem; }
 tr > th:first-child { width: auto; }
-td p { margin: 0; color: #666; font-size: 0.82rem; max-width: 32rem; }
+td p { margin: 0; color: #666; font-size: 0.82rem; max-width: 42rem; }
 td.number, th.number { padding: 0.2rem 0.3rem 0.2rem 0.7rem; }
 td.number { white-space: nowrap; }
 td.words { color: #666; font-size: 0.85rem; padding-top: 0.6rem; border-bottom: none; }
