@@ -23,6 +23,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.keys.key_choice import with_keys
 from napari_bayesseg.gui.review.tab import ReviewTab
 from napari_bayesseg.gui.threads import QtBackground
+from napari_bayesseg.gui.train.tab import TrainTab
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.session.desk import ReviewDesk
@@ -30,6 +31,7 @@ from napari_bayesseg.session.job import JobSlot, explain
 from napari_bayesseg.session.prediction import Outcome
 from napari_bayesseg.session.preferences import Preferences
 from napari_bayesseg.session.session import Session
+from napari_bayesseg.session.training import TrainingOutcome
 
 if TYPE_CHECKING:
     import napari
@@ -38,13 +40,13 @@ __all__ = ["MainWidget"]
 
 _LEAST_WIDTH = 360
 _SIZE = QSize(390, 640)
-_REVIEW = 1
+_PREDICT, _TRAIN, _REVIEW = range(3)
 # napari pads the bar as well as its tabs, which cuts their upper ends off.
 _TABS = "QTabBar { padding: 0px; border: 0px; } QTabBar::tab { padding: 5px 12px; }"
 
 
 class MainWidget(QWidget):
-    """Predict in one tab, review in the other; one session a widget.
+    """Predict in one tab, train in another, review in the third; one session a widget.
 
     The session is closed, and its threads are waited for, when the widget leaves its dock, when
     its window is closed, and when the application quits.
@@ -66,14 +68,16 @@ class MainWidget(QWidget):
         self._reading = JobSlot(self._background, "read scan")
         self.layers = ResultLayers(napari_viewer, self)
         self.predict_tab = PredictTab(napari_viewer, self.session, self._background)
+        self.train_tab = TrainTab(napari_viewer, self.session, self._background)
         self.review_tab = ReviewTab(napari_viewer, self.session, self.layers)
         self.preferences = PagePreferences(self)
         self._take_preferences(self.preferences.preferences)
         self.review_tab.set_actions(with_keys(self.preferences.keys))
         self.tabs = QTabWidget()
         self.tabs.setStyleSheet(_TABS)
-        self.tabs.addTab(_scrolled(self.predict_tab), "Predict")
-        self.tabs.addTab(_scrolled(self.review_tab), "Review")
+        self.tabs.insertTab(_PREDICT, _scrolled(self.predict_tab), "Predict")
+        self.tabs.insertTab(_TRAIN, _scrolled(self.train_tab), "Train")
+        self.tabs.insertTab(_REVIEW, _scrolled(self.review_tab), "Review")
         self.tabs.setTabEnabled(_REVIEW, False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -102,6 +106,7 @@ class MainWidget(QWidget):
             return
         self.review_tab.set_desk(None)
         self.predict_tab.stop()
+        self.train_tab.stop()
         self.layers.stop()
         self.preferences.close()
         _let_go(self._background, self._releases())
@@ -145,6 +150,9 @@ class MainWidget(QWidget):
         prediction.opened.connect(self._on_opened)
         prediction.block_written.connect(self.layers.refresh)
         prediction.ended.connect(self._on_ended)
+        session.training.ended.connect(self._on_trained)
+        session.training.state_changed.connect(self._on_training_state)
+        self.train_tab.predict_clicked.connect(lambda: self.tabs.setCurrentIndex(_PREDICT))
         session.result_changed.connect(self._on_result)
         session.desk_changed.connect(self._on_desk)
         self.layers.removed.connect(self.predict_tab.tell_deleted)
@@ -163,6 +171,7 @@ class MainWidget(QWidget):
         """Return what ends everything; none of it touches a widget, which may be gone."""
         return (
             self.predict_tab.disconnect_viewer,
+            self.train_tab.disconnect_viewer,
             self.layers.disconnect_viewer,
             self._reading.close,
             self.session.close,  # and with it the background
@@ -191,6 +200,14 @@ class MainWidget(QWidget):
             # A warning should be read before the first region is flown to.
             self._stay = bool(outcome.unfamiliar)
             self.session.open_result(outcome.result)
+
+    def _on_trained(self, outcome: TrainingOutcome) -> None:
+        if outcome.kind == "done":
+            self.predict_tab.form.model.add_folder(outcome.folder)
+
+    def _on_training_state(self, state: str) -> None:
+        if state in ("starting", "idle"):
+            self.predict_tab.ask()  # nothing is predicted while something is trained
 
     def _on_result(self, result: Result | None) -> None:
         if result is None:
