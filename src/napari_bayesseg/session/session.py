@@ -1,4 +1,4 @@
-"""The observable state of one piece of work: a prediction, a training, and a result under review."""
+"""The observable state of one piece of work: prediction, training, and a result under review."""
 
 from __future__ import annotations
 

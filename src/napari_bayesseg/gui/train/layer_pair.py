@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from napari.layers import Labels, Layer
 
@@ -58,12 +56,8 @@ def layer_pair(scan_layer: Layer, labels_layer: Layer | None) -> TrainingPair:
             f"{labels_name!r} does not lie on {scan_name!r}: {_difference(scan, geometry)}; give "
             "it the scan's transform, or press Paint for a layer that fits it"
         )
-    labels = Volume.from_array(data, geometry, name=labels_name)
-    return TrainingPair(
-        scan.spec.name,
-        scan,
-        replace(labels, spec=replace(labels.spec, geometry=scan.spec.geometry)),
-    )
+    labels = Volume.from_array(data, scan.spec.geometry, name=labels_name)
+    return TrainingPair(scan.spec.name, scan, labels)
 
 
 def _array_of(layer: Layer) -> LazyArray:

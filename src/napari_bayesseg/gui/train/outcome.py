@@ -17,11 +17,8 @@ _MOST_CLASSES = 6
 def told(outcome: TrainingOutcome) -> tuple[Literal["note", "done", "error"], str]:
     """Return the kind of message, and the message."""
     if outcome.kind == "done" and outcome.card is not None:
-        name = outcome.folder.name
-        return (
-            "done",
-            f"{name} is trained: {_scores(outcome.card)}; it is chosen in the tab Predict",
-        )
+        scores = _scores(outcome.card)
+        return "done", f"{outcome.folder.name} is trained: {scores}; it is chosen in Predict"
     return ("note" if outcome.kind == "cancelled" else "error"), outcome.message
 
 

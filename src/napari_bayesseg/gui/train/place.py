@@ -1,4 +1,4 @@
-"""Where a model goes, and what is there already. No Qt: it looks at the disk, off the GUI thread."""
+"""Where a model goes, and what is there already. No Qt: it looks at the disk."""
 
 from __future__ import annotations
 
@@ -96,10 +96,8 @@ def look_at_place(path: Path, settings: TrainingSettings) -> Place:
         message = f"a training of {name} with other settings was begun, and is not finished"
         return Place(path, "other", message)
     log = _read_log(state_folder(path) / _STATE)
-    done = f" of which {log[-1].share:.0%} is done" if log else ""
-    return Place(
-        path, "resume", f"a training of {name} was begun,{done or ' and not finished'}", log
-    )
+    done = f"{log[-1].share:.0%} of it is done" if log else "no step of it is saved"
+    return Place(path, "resume", f"a training of {name} was begun: {done}", log)
 
 
 def _compared(settings: Any) -> Any:
