@@ -19,13 +19,14 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 __all__ = ["Colours", "Curve", "PlotCanvas", "Style"]
 
-Style = Literal["line", "dashed", "dots", "bars"]
+Style = Literal["line", "faint", "dashed", "dots", "bars"]
 Range = tuple[float, float]
 
 # Okabe and Ito's, for dark surfaces; those for bright ones are darker by as much as it takes.
 _ON_DARK = ("#56b4e9", "#e69f00", "#2ac594", "#e28cba", "#f0e442", "#ff7f4d", "#c3c7cc")
 _ON_LIGHT = ("#0072b2", "#b25c00", "#00734f", "#a13f7d", "#6e6500", "#b03a00", "#55585c")
 _MARGIN = 0.02
+_WIDTHS: dict[Style, float] = {"dashed": 1.5, "faint": 1.0}
 _BINDING = "PYQTGRAPH_QT_LIB"
 
 
@@ -39,8 +40,9 @@ class Curve:
         NaN leaves a gap.
     colour : int
         Number in the palette.
-    style : {"line", "dashed", "dots", "bars"}
-        Bars stand on zero, as wide as the least step of `x`.
+    style : {"line", "faint", "dashed", "dots", "bars"}
+        A faint line is thin and lets the others through. Bars stand on zero, as wide as the least
+        step of `x`.
     """
 
     x: NDArray[np.float64]
@@ -203,9 +205,12 @@ class PlotCanvas(QWidget):
                 symbolPen=None,
             )
         else:
+            if curve.style == "faint":
+                colour = QColor(colour)
+                colour.setAlphaF(0.4)
             is_dashed = curve.style == "dashed"
             style = Qt.PenStyle.DashLine if is_dashed else Qt.PenStyle.SolidLine
-            item.setData(curve.x, curve.y, pen=_pen(colour, 1.5 if is_dashed else 2.0, style))
+            item.setData(curve.x, curve.y, pen=_pen(colour, _WIDTHS.get(curve.style, 2.0), style))
 
     def _remove(self, name: str) -> None:
         self.box.removeItem(self._items.pop(name)[1])

@@ -22,6 +22,7 @@ _SMALLER = 0.9  # its numbers, beside the text of the dock
 _STEPS = 100
 _SWATCHES: dict[Style, str] = {
     "line": "\u2501",
+    "faint": "\u2500",
     "dashed": "\u254d",
     "dots": "\u25cf",
     "bars": "\u25ae",
@@ -111,7 +112,7 @@ class Plot(QWidget):
             NaN leaves a gap.
         colour : int, optional
             Number in the palette; default the one it had, else the first that is free.
-        style : {"line", "dashed", "dots", "bars"}
+        style : {"line", "faint", "dashed", "dots", "bars"}
         """
         former = self._curves.get(name)
         if colour is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -56,7 +55,6 @@ class TrainTab(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
         self._training = session.training
         self._prediction = session.prediction
         self._look = JobSlot(background, "look at training data")
@@ -76,7 +74,6 @@ class TrainTab(QWidget):
         self._timer.setInterval(_DEBOUNCE_MS)
         self._lay_out()
         self._connect()
-        self._on_theme()
         self.ask()
 
     @property
@@ -112,7 +109,6 @@ class TrainTab(QWidget):
         """Follow the viewer no more."""
         self._look.close()
         self._count.close()
-        self._viewer.events.theme.disconnect(self._on_theme)
         self.form.disconnect_viewer()
 
     def _lay_out(self) -> None:
@@ -127,7 +123,6 @@ class TrainTab(QWidget):
 
     def _connect(self) -> None:
         self._timer.timeout.connect(self._ask_now)
-        self._viewer.events.theme.connect(self._on_theme)
         self.form.data_changed.connect(self._on_data)
         self.form.changed.connect(self.ask)
         self.run_box.train_clicked.connect(self.train)
@@ -228,10 +223,6 @@ class TrainTab(QWidget):
     def _on_prediction(self, state: str) -> None:
         if state in ("starting", "idle"):
             self.ask()
-
-    def _on_theme(self, _: object = None) -> None:
-        theme = get_theme(self._viewer.theme)
-        self.plot.set_colours(theme.background.as_hex(), theme.text.as_hex())
 
 
 def _counted(looked: Looked, job: Job) -> dict[int, int]:
