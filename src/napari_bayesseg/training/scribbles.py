@@ -39,7 +39,7 @@ class _Scribbles(BlockArray):
         box = np.asarray(self._painted[tuple(map(slice, start, stop))])
         # What is beyond all classes stays so, and is refused with its layer's name.
         painted = np.clip(box, -1, UNLABELLED).astype(np.int32)
-        classes = np.where(painted > 0, painted - 1, painted)
+        classes: NDArray[np.int32] = np.where(painted > 0, painted - 1, painted)
         classes[painted == 0] = UNLABELLED
         return classes
 

@@ -23,6 +23,7 @@ class ClassNames(QWidget):
         super().__init__(parent)
         self._typed: dict[int, str] = {}  # also of classes that are not there now
         self._edits: list[QLineEdit] = []
+        self._rows: list[QWidget] = []
         self._first_label = 0
         self._lines = QVBoxLayout(lines := QWidget())
         self._lines.setContentsMargins(0, 0, 0, 0)
@@ -57,8 +58,10 @@ class ClassNames(QWidget):
         self.setVisible(shown > 0)
         if (shown, first_label) == (len(self._edits), self._first_label):
             return
-        while self._lines.count():
-            self._lines.takeAt(0).widget().deleteLater()
+        for row in self._rows:
+            self._lines.removeWidget(row)
+            row.deleteLater()
+        self._rows.clear()
         self._first_label = first_label
         self._edits = [self._line(index) for index in range(shown)]
 
@@ -76,7 +79,9 @@ class ClassNames(QWidget):
         edit = QLineEdit(self._typed.get(index, ""))
         edit.setPlaceholderText(f"class {index}")
         edit.textChanged.connect(lambda text: self._on_typed(index, text))
-        self._lines.addWidget(side_by_side(square, label, edit, stretch=(2,)))
+        row = side_by_side(square, label, edit, stretch=(2,))
+        self._rows.append(row)
+        self._lines.addWidget(row)
         return edit
 
     def _on_typed(self, index: int, text: str) -> None:

@@ -117,8 +117,8 @@ class LayerRows(QWidget):
         remove.setToolTip("Train without this scan")
         remove.setFixedWidth(24)
         row = (scan, labels, remove)
-        for column, rows in ((0, scan), (1, labels)):
-            _choose_unused(rows, [other[column].layer for other in self._rows])
+        _choose_unused(scan, [other.layer for other, _, _ in self._rows])
+        _choose_unused(labels, [other.layer for _, other, _ in self._rows])
         self._rows.append(row)
         remove.clicked.connect(lambda: self._remove(row))
         for choice in (scan, labels):
