@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -23,6 +24,7 @@ _FLAT_PATCH_VOXELS = 2**16
 _LARGEST_BATCH = 8
 _COARSE = 3.0
 _HELD_OUT_SHARE = 0.2
+_FEWEST_VOXELS = 10**6
 
 
 def suggest_settings(
@@ -30,7 +32,7 @@ def suggest_settings(
     spacings: Sequence[tuple[float, float, float]],
     method: Method,
     *,
-    is_sparse: bool = False,
+    labelled_share: float = 1.0,
     **chosen: object,
 ) -> TrainingSettings:
     """Return settings that suit scans of these shapes and spacings.
@@ -42,6 +44,9 @@ def suggest_settings(
     axis, never more than the scans, and a fixed number of voxels; smaller ones come in larger
     batches. One scan in five is held out, none where there is only one.
 
+    The KL of a variational network counts as if there were a million labelled voxels at least:
+    with fewer, weights that fit the prior outweigh labels that fit the scan, and nothing is learnt.
+
     Parameters
     ----------
     shapes : sequence of (z, y, x)
@@ -49,9 +54,9 @@ def suggest_settings(
     spacings : sequence of (z, y, x)
         Of the same scans, all in one unit.
     method : str
-    is_sparse : bool
-        Whether most voxels are not labelled, as with scribbles: all patches are then taken around
-        labelled voxels.
+    labelled_share : float
+        How many of their voxels are labelled, above 0; with scribbles few are, and below a half
+        all patches are taken around labelled ones.
     **chosen
         Settings that somebody has chosen; those suggested beside them fit them.
 
@@ -75,9 +80,12 @@ def suggest_settings(
     values: dict[str, object] = {
         "method": method,
         "num_validation": _num_held_out(len(shapes)),
-        **({"foreground_share": 1.0} if is_sparse else {}),
+        **({"foreground_share": 1.0} if labelled_share < 0.5 else {}),
         **chosen,
     }
+    if method == "bcnn":
+        num_labelled = labelled_share * sum(prod(shape) for shape in shapes)
+        values.setdefault("kl_weight", _kl_weight(num_labelled))
     values.setdefault("channels", _channels(shape))
     levels = values["channels"]
     num_levels = len(levels) if isinstance(levels, tuple | list) else len(_CHANNELS)
@@ -98,6 +106,11 @@ def suggest_settings(
 
 def _num_held_out(num_scans: int) -> int:
     return 0 if num_scans == 1 else max(1, round(_HELD_OUT_SHARE * num_scans))
+
+
+def _kl_weight(num_labelled: float) -> float:
+    """Return what makes the KL count as over enough voxels, to one digit."""
+    return min(1.0, float(f"{max(num_labelled, 1.0) / _FEWEST_VOXELS:.0e}"))
 
 
 def _channels(shape: NDArray[Any]) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_bayesseg.gui.rows import add_row, form_layout
 from napari_bayesseg.gui.train.folder_rows import FolderRows
@@ -51,6 +51,8 @@ class DataBox(QWidget):
         )
         self.found = QLabel()
         self.found.setWordWrap(True)
+        for choice in (self.source, self.unpainted):
+            choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

@@ -29,6 +29,8 @@ class Wish:
     data : tuple of TrainingPair, or TrainingFolders
     method : str
     is_scribbled : bool
+    labelled_share : float
+        Of the voxels, as far as is known.
     class_names : tuple of str
     chosen : mapping
         Settings that the person has touched.
@@ -40,6 +42,7 @@ class Wish:
     data: tuple[TrainingPair, ...] | TrainingFolders
     method: Method
     is_scribbled: bool
+    labelled_share: float
     class_names: tuple[str, ...]
     chosen: Mapping[str, Any]
     name: str
@@ -93,7 +96,7 @@ def look(wish: Wish) -> Looked:
         [spec.shape for spec in labelled],
         [spec.geometry.spacing for spec in labelled],
         wish.method,
-        is_sparse=wish.is_scribbled,
+        labelled_share=wish.labelled_share,
         class_names=wish.class_names,
         **wish.chosen,
     )
@@ -118,11 +121,14 @@ class LabelsFound:
         Why nothing can be learnt from them; empty where something can.
     num_classes : int
         Classes from 0.
+    labelled_share : float
+        Of the voxels; above 0 where there is no problem.
     """
 
     text: str
     problem: str
     num_classes: int
+    labelled_share: float
 
 
 def labels_found(counts: Mapping[int, int], is_scribbled: bool) -> LabelsFound:
@@ -150,7 +156,7 @@ def labels_found(counts: Mapping[int, int], is_scribbled: bool) -> LabelsFound:
         else:
             problem = f"all voxels have label {next(iter(said), 0)}: label two classes at least"
     num_classes = max(said, default=-1) + (0 if is_scribbled else 1)
-    return LabelsFound(text, problem, max(num_classes, 0))
+    return LabelsFound(text, problem, max(num_classes, 0), sum(said.values()) / total)
 
 
 def _percent(share: float) -> str:

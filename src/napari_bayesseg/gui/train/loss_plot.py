@@ -9,16 +9,25 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_bayesseg.gui.plots import Plot
 from napari_bayesseg.training.progress import Progress
 
-__all__ = ["LossPlot"]
+__all__ = ["LossPlot", "fit_of"]
 
 _STEPS, _MEAN, _HELD_OUT = "_each step", "training", "held out"
 _MEMORY = 0.95
 """Of the running mean: how much of it stays from step to step."""
 _MOST_POINTS = 2000
+_FIT = ("negative_log_likelihood", "cross_entropy")
+
+
+def fit_of(now: Progress) -> float:
+    """Return the part of a step's loss that the held-out scans' loss is measured by."""
+    for name in _FIT:
+        if name in now.terms:
+            return now.terms[name]
+    return now.loss
 
 
 class LossPlot(QWidget):
-    """Loss against steps: each step faintly, their running mean, and the held-out scans' marks.
+    """Cross-entropy against steps: each step faintly, their running mean, and the held-out scans' marks.
 
     The members of an ensemble follow one another along the same axis.
     """
@@ -30,9 +39,9 @@ class LossPlot(QWidget):
         self._means: list[float] = []
         self._checks: list[tuple[int, float]] = []
         self.plot = Plot()
-        self.plot.set_labels("step", "loss (nat per voxel)")
+        self.plot.set_labels("step", "cross-entropy (nat per voxel)")
         self.plot.setToolTip(
-            "Loss of each training step (faint), its running mean, and of the held-out scans"
+            "Cross-entropy of each training step (faint), its running mean, and of the held-out scans"
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -58,12 +67,13 @@ class LossPlot(QWidget):
         """Go on with more steps."""
         for now in steps:
             step = (now.member - 1) * now.steps + now.step
-            before = self._means[-1] if self._means and now.step > 1 else now.loss
+            loss = fit_of(now)
+            before = self._means[-1] if self._means and now.step > 1 else loss
             # The first steps weigh as in a plain mean, so that the line begins where they lie.
             memory = min(_MEMORY, (now.step - 1) / now.step)
             self._steps.append(step)
-            self._losses.append(now.loss)
-            self._means.append(memory * before + (1 - memory) * now.loss)
+            self._losses.append(loss)
+            self._means.append(memory * before + (1 - memory) * loss)
             if now.validation is not None:
                 self._checks.append((step, now.validation))
         if self._steps:

@@ -61,7 +61,6 @@ class TrainTab(QWidget):
         self._count = JobSlot(background, "count labels")
         self._looked: Looked | None = None
         self._labels: LabelsFound | None = None
-        self._is_counted = False
         self._may_start_anew = False
         self.form = TrainForm(viewer)
         self.run_box = TrainBox()
@@ -138,13 +137,13 @@ class TrainTab(QWidget):
 
     def _on_data(self) -> None:
         self._count.cancel()
-        self._is_counted, self._may_start_anew = False, False
+        self._labels, self._may_start_anew = None, False
 
     def _ask_now(self) -> None:
         if self._training.is_running:
             return
         try:
-            wish = self.form.wish()
+            wish = self.form.wish(1.0 if self._labels is None else self._labels.labelled_share)
         except BayesSegError as error:
             self._refuse(str(error))
             return
@@ -163,7 +162,7 @@ class TrainTab(QWidget):
         self._looked = looked
         self.form.show_looked(looked, may_start_anew=self._may_start_anew)
         self._offer()
-        if self._is_counted:
+        if self._labels is not None:
             return
 
         def count(job: Job) -> dict[int, int]:
@@ -173,21 +172,25 @@ class TrainTab(QWidget):
         self._count.start(count, self._on_counted, lambda error: self._refuse(explain(error)))
 
     def _on_counted(self, counts: Mapping[int, int]) -> None:
-        self._is_counted = True
         self._labels = labels_found(counts, self.form.data.is_scribbled)
         self.form.show_labels(self._labels)
+        if self._labels.labelled_share < 1.0 and not self._labels.problem:
+            self.ask()  # what suits the scans depends on it
         self._offer()
 
     def _offer(self) -> None:
-        looked = self._looked
+        looked, labels = self._looked, self._labels
         if looked is None:
             return
         reason = self._training.refusal
-        if self._labels is not None and self._is_counted:
+        if labels is not None:
             note = f"\n{_ONE_SCAN}" if len(looked.pairs) == 1 else ""
-            self.form.data.show_found(self._labels.text + note)
-            reason = reason or self._labels.problem
-        self.run_box.offer(looked.place, reason, overwrite=looked.request.overwrite)
+            self.form.data.show_found(labels.text + note)
+            reason = reason or labels.problem
+        is_known = labels is not None or not looked.request.is_scribbled
+        self.run_box.offer(
+            looked.place if is_known else None, reason, overwrite=looked.request.overwrite
+        )
 
     # What the training says
 

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QVBox
 
 from napari_bayesseg.gui.predict.progress import duration
 from napari_bayesseg.gui.rows import side_by_side
+from napari_bayesseg.gui.train.loss_plot import fit_of
 from napari_bayesseg.gui.train.place import Place
 from napari_bayesseg.training.progress import Progress
 
@@ -128,7 +129,7 @@ class TrainBox(QWidget):
         if self._num_seen >= _UNKNOWN_BEFORE and now.share > first_share:
             left = (clock - started) / (now.share - first_share) * (1.0 - now.share)
             text += f" \u00b7 {duration(left)} left"
-        return f"{text} \u00b7 loss {now.loss:.3g}"
+        return f"{text} \u00b7 loss {fit_of(now):.3g}"
 
     def _show_running(self, is_running: bool) -> None:
         self.train.setVisible(not is_running)

@@ -51,8 +51,13 @@ class TrainForm(QWidget):
             part.changed.connect(self.changed)
         self._show_method()
 
-    def wish(self) -> Wish:
+    def wish(self, labelled_share: float = 1.0) -> Wish:
         """Return what the fields say.
+
+        Parameters
+        ----------
+        labelled_share : float
+            How many of the voxels are labelled, as far as is known.
 
         Raises
         ------
@@ -63,6 +68,7 @@ class TrainForm(QWidget):
             data=self.data.data(),
             method=self.method.method,
             is_scribbled=self.data.is_scribbled,
+            labelled_share=labelled_share,
             class_names=self.classes.names,
             chosen=self.settings.chosen(),
             name="" if self.name.is_automatic else self.name.name,

@@ -52,7 +52,7 @@ GROUPS = ("Network", "Patches", "Augmentation", "Optimiser", "Method", "Run", "F
 
 FIELDS: Mapping[str, TrainingField] = {
     "steps": TrainingField("Steps"),
-    "num_validation": TrainingField("Held out (scans)"),
+    "num_validation": TrainingField("Held out"),
     "device": TrainingField("Device"),
     "channels": TrainingField("Channels", "Network"),
     "kernel_size": TrainingField("Kernel (z, y, x)", "Network"),
