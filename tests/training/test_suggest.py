@@ -96,9 +96,8 @@ def test_one_scan_in_five_is_held_out(count: int, held_out: int) -> None:
 
 def test_the_median_scan_counts() -> None:
     shapes = [(20, 64, 64), (24, 64, 64), (600, 900, 900)]
-    assert suggest_settings(shapes, [EVEN] * 3, "bcnn") == suggest_settings(
-        [shapes[1]] * 3, [EVEN] * 3, "bcnn"
-    )
+    settings = suggest_settings(shapes, [EVEN] * 3, "mc-dropout")
+    assert settings == suggest_settings([shapes[1]] * 3, [EVEN] * 3, "mc-dropout")
 
 
 def test_scribbles_are_looked_for() -> None:

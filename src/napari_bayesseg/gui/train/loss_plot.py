@@ -27,7 +27,7 @@ def fit_of(now: Progress) -> float:
 
 
 class LossPlot(QWidget):
-    """Cross-entropy against steps: each step faintly, their running mean, and the held-out scans' marks.
+    """Cross-entropy against steps: each step faintly, a running mean, marks of held-out scans.
 
     The members of an ensemble follow one another along the same axis.
     """
@@ -41,7 +41,7 @@ class LossPlot(QWidget):
         self.plot = Plot()
         self.plot.set_labels("step", "cross-entropy (nat per voxel)")
         self.plot.setToolTip(
-            "Cross-entropy of each training step (faint), its running mean, and of the held-out scans"
+            "Cross-entropy of each step (faint), its running mean, and of the held-out scans"
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
