@@ -50,13 +50,13 @@ def pair(name: str = "case", seed: int = 0, *, painted: bool = False) -> Trainin
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def lowered(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """One thread for so small a network, in the priority of the tests."""
-    lowered: list[str] = []
-    monkeypatch.setattr(training_worker, "lower_priority", lambda: lowered.append("training"))
+    names: list[str] = []
+    monkeypatch.setattr(training_worker, "lower_priority", lambda: names.append("training"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield lowered
+    yield names
     torch.set_num_threads(threads)
 
 
@@ -92,12 +92,12 @@ def test_a_training_tells_its_steps_and_leaves_a_model(
     training: Training,
     heard: Heard,
     request_: TrainingRequest,
-    _quick: list[str],
+    lowered: list[str],
 ) -> None:
     training.run(request_)
     assert (training.state, training.is_running) == ("starting", True)
     assert background.drain(TIMEOUT)
-    assert _quick == ["training"]
+    assert lowered == ["training"]
     assert heard.threads == {threading.get_ident()}
     assert heard["state_changed"] == ["starting", "running", "idle"]
     assert [name for name in heard.names if name in ("begun", "ended")] == ["begun", "ended"]

@@ -105,17 +105,6 @@ def test_scribbles_are_looked_for() -> None:
     assert suggested((32, 64, 64)).foreground_share == 0.5
 
 
-@pytest.mark.parametrize(
-    ("shape", "share", "weight"),
-    [((200, 200, 200), 1.0, 1.0), ((50, 100, 100), 1.0, 0.5), ((100, 100, 100), 0.002, 0.002)],
-)
-def test_the_prior_never_outweighs_few_labels(shape: Index3, share: float, weight: float) -> None:
-    assert suggested(shape, labelled_share=share).kl_weight == weight
-    assert suggested(shape, labelled_share=share, kl_weight=1.0).kl_weight == 1.0
-    dropout = suggest_settings([shape], [EVEN], "mc-dropout", labelled_share=share)
-    assert dropout.kl_weight == TrainingSettings(method="mc-dropout").kl_weight
-
-
 def test_what_is_chosen_stays_and_the_rest_fits_it() -> None:
     settings = suggested((90, 200, 200), channels=[8, 16, 32, 64], pooling=(1, 2, 2), steps=77)
     assert settings.channels == (8, 16, 32, 64)

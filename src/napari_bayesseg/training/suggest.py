@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -24,7 +23,6 @@ _FLAT_PATCH_VOXELS = 2**16
 _LARGEST_BATCH = 8
 _COARSE = 3.0
 _HELD_OUT_SHARE = 0.2
-_FEWEST_VOXELS = 10**6
 
 
 def suggest_settings(
@@ -43,9 +41,6 @@ def suggest_settings(
     coarsest level's, it is not convolved either. The patch covers about the same length along each
     axis, never more than the scans, and a fixed number of voxels; smaller ones come in larger
     batches. One scan in five is held out, none where there is only one.
-
-    The KL of a variational network counts as if there were a million labelled voxels at least:
-    with fewer, weights that fit the prior outweigh labels that fit the scan, and nothing is learnt.
 
     Parameters
     ----------
@@ -83,9 +78,6 @@ def suggest_settings(
         **({"foreground_share": 1.0} if labelled_share < 0.5 else {}),
         **chosen,
     }
-    if method == "bcnn":
-        num_labelled = labelled_share * sum(prod(shape) for shape in shapes)
-        values.setdefault("kl_weight", _kl_weight(num_labelled))
     values.setdefault("channels", _channels(shape))
     levels = values["channels"]
     num_levels = len(levels) if isinstance(levels, tuple | list) else len(_CHANNELS)
@@ -106,11 +98,6 @@ def suggest_settings(
 
 def _num_held_out(num_scans: int) -> int:
     return 0 if num_scans == 1 else max(1, round(_HELD_OUT_SHARE * num_scans))
-
-
-def _kl_weight(num_labelled: float) -> float:
-    """Return what makes the KL count as over enough voxels, to one digit."""
-    return min(1.0, float(f"{max(num_labelled, 1.0) / _FEWEST_VOXELS:.0e}"))
 
 
 def _channels(shape: NDArray[Any]) -> tuple[int, ...]:

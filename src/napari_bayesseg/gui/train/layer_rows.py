@@ -201,4 +201,5 @@ def _choose_unused(choice: LayerChoice, used: list[Layer | None]) -> None:
 def _changes(layer: Labels) -> tuple[EventEmitter, ...]:
     """Return what tells that a layer's voxels or their place are others than before."""
     events = layer.events
-    return events.paint, events.data, events.extent
+    place = (events.scale, events.translate, events.rotate, events.shear, events.affine)
+    return events.paint, events.data, events.units, *place
