@@ -1,4 +1,4 @@
-"""The observable state of one piece of work: a prediction, and a result under review."""
+"""The observable state of one piece of work: prediction, training, and a result under review."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from napari_bayesseg.session.job import Job, JobSlot, explain
 from napari_bayesseg.session.prediction import Prediction
 from napari_bayesseg.session.prediction_worker import lower_priority
 from napari_bayesseg.session.preferences import Preferences
+from napari_bayesseg.session.training import Training
 
 __all__ = ["Session"]
 
@@ -47,7 +48,8 @@ class Session:
     failed = Signal(str)
 
     def __init__(self, background: Background) -> None:
-        self.prediction = Prediction(background)
+        self.prediction = Prediction(background, lambda: self.training.under_way)
+        self.training = Training(background, lambda: self.prediction.under_way)
         self.prediction.opened.connect(self._predicted)
         self._background = background
         self._opening = JobSlot(background, "open result", self._busy_may_have_changed)
@@ -157,6 +159,7 @@ class Session:
             return
         self._is_closed = True
         self.prediction.close()
+        self.training.close()
         self._opening.close()
         desk, self._desk = self._desk, None
         if desk is not None:
