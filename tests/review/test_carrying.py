@@ -11,7 +11,7 @@ from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.provenance import run_id
 from napari_bayesseg.io.result_store import ResultStore
-from napari_bayesseg.review.carrying import CARRIED, carry_review
+from napari_bayesseg.review.carrying import CARRIED, Carrying, carry_review
 from napari_bayesseg.review.journal.journal import Journal
 from napari_bayesseg.review.journal.journal_check import check_journal
 from napari_bayesseg.review.review import Review
@@ -29,7 +29,9 @@ def other(tmp_path: Path) -> Result:
     store = ResultStore.open(made.path, mode="r+")
     store.update_record(run_id=run_id({"model": "again"}))
     ledger = made.path / "ledger.jsonl"
-    ledger.write_text(ledger.read_text().replace("0123456789abcdef" * 4, run_id({"model": "again"})))
+    ledger.write_text(
+        ledger.read_text().replace("0123456789abcdef" * 4, run_id({"model": "again"}))
+    )
     return Result(ResultStore.open(made.path))
 
 
@@ -50,12 +52,14 @@ def decide_things(review: Review) -> np.ndarray:
 def test_decisions_go_on_with_another_models_result(review: Review, other: Result) -> None:
     settled = decide_things(review)
     labels, rows, head = review.labels(), review.sequence, review.journal_head
-    folder = carry_review(review.folder, other, why={"model": {"name": "again"}}, user="bob")
+    folder = carry_review(Carrying(review.folder, {"model": {"name": "again"}}), other, user="bob")
     assert folder == other.path.with_name("again.review")
     with Review.open(other) as carried:
         expected = np.where(settled, labels, other.labels[...])
         assert_mask(carried, expected)
-        np.testing.assert_array_equal(naive_replay(folder / "journal.sqlite", other.labels[...]), expected)
+        np.testing.assert_array_equal(
+            naive_replay(folder / "journal.sqlite", other.labels[...]), expected
+        )
         for region in range(1, 7):
             assert status(carried, region) is status(review, region)
         assert carried.names.as_json() == review.names.as_json()
@@ -78,19 +82,19 @@ def test_decisions_go_on_with_another_models_result(review: Review, other: Resul
 
 def test_what_is_decided_meanwhile_comes_with_the_next_copy(review: Review, other: Result) -> None:
     decide(review, [1], Status.ACCEPTED)
-    carry_review(review.folder, other)
+    carry_review(Carrying(review.folder), other)
     decide(review, [2], Status.ACCEPTED)
-    carry_review(review.folder, other)
+    carry_review(Carrying(review.folder), other)
     with Review.open(other) as carried:
         assert status(carried, 2) is Status.ACCEPTED
         decide(carried, [4], Status.ACCEPTED)
     # Nothing came since: what was decided about the new result stays.
-    carry_review(review.folder, other)
+    carry_review(Carrying(review.folder), other)
     with Review.open(other) as carried:
         assert status(carried, 4) is Status.ACCEPTED
     decide(review, [6], Status.ACCEPTED)
     with pytest.raises(StoreError, match="holds decisions of its own"):
-        carry_review(review.folder, other)
+        carry_review(Carrying(review.folder), other)
 
 
 def test_a_review_of_its_own_is_never_replaced(review: Review, other: Result) -> None:
@@ -98,9 +102,9 @@ def test_a_review_of_its_own_is_never_replaced(review: Review, other: Result) ->
     with Review.open(other) as own:
         decide(own, [2], Status.ACCEPTED)
         with pytest.raises(StoreError, match="another process"):
-            carry_review(review.folder, other)
+            carry_review(Carrying(review.folder), other)
     with pytest.raises(StoreError, match="holds decisions of its own"):
-        carry_review(review.folder, other)
+        carry_review(Carrying(review.folder), other)
 
 
 def test_the_mask_that_a_review_began_from_comes_along(result: Result, other: Result) -> None:
@@ -108,7 +112,7 @@ def test_the_mask_that_a_review_began_from_comes_along(result: Result, other: Re
     with Review.open(result, start=Volume.from_array(start, name="mask")) as review:
         decide(review, [2], Status.ACCEPTED)
         labels = review.labels()
-        carry_review(review.folder, other)
+        carry_review(Carrying(review.folder), other)
     with Review.open(other) as carried:
         assert carried.has_start
         assert_mask(carried, labels)
@@ -118,10 +122,10 @@ def test_another_scan_and_an_unbegun_review_are_refused(
     review: Review, tmp_path: Path, other: Result
 ) -> None:
     with pytest.raises(StoreError, match="holds no journal"):
-        carry_review(tmp_path / "nowhere.review", other)
+        carry_review(Carrying(tmp_path / "nowhere.review"), other)
     small = write_random_result(tmp_path / "small.zarr", shape=(4, 10, 10))
     with pytest.raises(StoreError, match="shape"):
-        carry_review(review.folder, small)
+        carry_review(Carrying(review.folder), small)
     assert not (tmp_path / "small.review").exists()
 
 
@@ -136,5 +140,5 @@ def test_a_disk_that_refuses_leaves_nothing(
     monkeypatch.setattr("napari_bayesseg.review.carrying.flush_to_disk", refuse)
     before = sorted(review.folder.parent.iterdir())
     with pytest.raises(StoreError, match="they are all in"):
-        carry_review(review.folder, other)
+        carry_review(Carrying(review.folder), other)
     assert sorted(review.folder.parent.iterdir()) == before

@@ -13,6 +13,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,15 +30,29 @@ from napari_bayesseg.review.other_run import check_fit
 if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
 
-__all__ = ["CARRIED", "carry_review"]
+__all__ = ["CARRIED", "Carrying", "carry_review"]
 
 CARRIED = "carried_from"
 """Entry of a journal's row ``run`` that says from which review the rows before it come."""
 
 
-def carry_review(
-    source: Path, result: Result, *, why: Mapping[str, Any] | None = None, user: str | None = None
-) -> Path:
+@dataclass(frozen=True)
+class Carrying:
+    """Decisions that are to go on elsewhere.
+
+    Attributes
+    ----------
+    source : Path
+        Folder of the review that goes on; it is only read.
+    why : mapping
+        JSON values for the journal's row, such as what the new model has learnt from.
+    """
+
+    source: Path
+    why: Mapping[str, Any] = field(default_factory=dict)
+
+
+def carry_review(carrying: Carrying, result: Result, *, user: str | None = None) -> Path:
     """Let the review of another result of the same scan go on with this one.
 
     It may be done while the other review is open and goes on, and again later for what was decided
@@ -46,12 +61,9 @@ def carry_review(
 
     Parameters
     ----------
-    source : Path
-        Folder of the review that goes on; it is only read.
+    carrying : Carrying
     result : Result
         The new one: of the same shape and classes.
-    why : mapping, optional
-        JSON values for the row, such as what the new model has learnt from.
     user : str, optional
         As for :meth:`Review.open`.
 
@@ -66,7 +78,7 @@ def carry_review(
         If the journal is damaged or of another scan, the new result has a review that did not
         come from it, or the disk refuses.
     """
-    folder = review_folder(result)
+    source, folder = carrying.source, review_folder(result)
     with ExitStack() as resources:
         journal = open_journal(resources, source, None, read_only=True)
         if journal is None:
@@ -79,7 +91,7 @@ def carry_review(
                     return folder
         temporary = folder.parent / f".napari-bayesseg-{uuid.uuid4().hex[:12]}"
         try:
-            _copy(journal, source, temporary, result, why or {}, user)
+            _copy(journal, carrying, temporary, result, user)
             _put_in_place(temporary, folder)
         except OSError as error:
             raise StoreError(
@@ -115,12 +127,7 @@ def _is_up_to_date(source: Journal, folder: Path) -> bool:
 
 
 def _copy(
-    journal: Journal,
-    source: Path,
-    folder: Path,
-    result: Result,
-    why: Mapping[str, Any],
-    user: str | None,
+    journal: Journal, carrying: Carrying, folder: Path, result: Result, user: str | None
 ) -> None:
     folder.mkdir()
     journal.copy_to(folder / JOURNAL)
@@ -128,7 +135,7 @@ def _copy(
         copy = open_journal(resources, folder, user, read_only=False)
         assert copy is not None  # it is to be written
         carried = {
-            "review": source.name,
+            "review": carrying.source.name,
             "run_id": _last_run(journal),
             "rows": copy.sequence,
             "sha256_of_last_row": copy.head,
@@ -137,10 +144,15 @@ def _copy(
         for record in read_audits(row for row in checked_rows(copy) if "audit" in row.action):
             if not record.is_ended:
                 copy.append("audit-end", end_content(record.ended()))
-        content = {"run_id": result.record["run_id"], "made": making(), CARRIED: carried, **why}
+        content = {
+            "run_id": result.record["run_id"],
+            "made": making(),
+            CARRIED: carried,
+            **carrying.why,
+        }
         copy.append("run", content)
-    if (source / START).exists():
-        shutil.copytree(source / START, folder / START)
+    if (carrying.source / START).exists():
+        shutil.copytree(carrying.source / START, folder / START)
 
 
 def _last_run(journal: Journal) -> str:

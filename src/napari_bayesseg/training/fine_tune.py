@@ -96,7 +96,13 @@ def fine_tune(
     patch_shape = _patch_shape(settings, card, spec, pairs)
     predict = partial(mean_probability, networks, patch_shape)
     pieces = cut_pieces(
-        pairs, known, patch_shape, card.normalisation, spec.num_probabilities, predict, settings.seed
+        pairs,
+        known,
+        patch_shape,
+        card.normalisation,
+        spec.num_probabilities,
+        predict,
+        settings.seed,
     )
     started = time.perf_counter()
     tuning = FineTuning(pieces, patch_shape, _mirrors(card), settings, device, hooks)

@@ -39,7 +39,7 @@ class FineTuneSettings(BaseModel):
         1.0, ge=0, description="Of staying with the original where nobody looked"
     )
     kl_weight: float = Field(
-        0.1, ge=0, description="Of bcnn: of staying with the original's posterior of the weights"
+        1.0, ge=0, description="Of bcnn: of staying with the original's posterior of the weights"
     )
     gain: float = Field(0.05, ge=0, lt=1, description="Grey values times 1 +- gain")
     shift: float = Field(0.05, ge=0, description="Grey values +- shift, standard deviations")

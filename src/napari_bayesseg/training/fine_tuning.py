@@ -112,7 +112,7 @@ class FineTuning:
             value = loss.total.item()
             self._check_finite(value, clock.step)
             optimiser.zero_grad(set_to_none=True)
-            loss.total.backward()
+            loss.total.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             clock.advance()
             terms = {

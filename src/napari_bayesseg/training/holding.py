@@ -128,7 +128,7 @@ class Holding:
 
     @torch.no_grad()
     def fit(self, batches: Sequence[ReviewedBatch]) -> float:
-        """Return the student's mean cross-entropy of reviewed voxels, nats; with noise of its own."""
+        """Return the mean cross-entropy of reviewed voxels, nats, with noise of its own."""
         noise = torch.Generator().manual_seed(0)
         total, count = 0.0, 0
         for batch in batches:

@@ -57,7 +57,7 @@ def confidence(probability: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         terms = np.where(probability > 0, probability * np.log(probability), 0.0)
     sure = 1.0 + terms.sum(0) / np.log(len(probability))
     sure[np.isnan(probability).any(0)] = 0.0
-    return np.clip(sure, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(sure, 0.0, 1.0), np.float32)
 
 
 def cut_pieces(
@@ -107,7 +107,9 @@ def cut_pieces(
             trust = confidence(known) * (labels < 0)
             _, y, x = pair.scan.spec.geometry.spacing
             square = abs(y - x) <= 1e-3 * x and patch_shape[1] == patch_shape[2]
-            pieces.append(_padded(Piece(image, labels, trust.astype(np.float32), square), patch_shape))
+            pieces.append(
+                _padded(Piece(image, labels, trust.astype(np.float32), square), patch_shape)
+            )
     if not any((piece.labels >= 0).any() for piece in pieces):
         raise SettingsError("no voxel is labelled: there is nothing to learn from")
     return pieces
@@ -121,7 +123,7 @@ def _boxes(
         yield Roi.whole(shape)
         return
     cells = list(_cells(shape, patch_shape))
-    generator.shuffle(cells)  # type: ignore[arg-type]
+    generator.shuffle(cells)
     reviewed = [cell for cell in cells if pair.labels and (pair.labels.read(cell) >= 0).any()]
     most = max(1, limit // cells[0].size)
     chosen = reviewed[: max(1, most // 2)] if reviewed else []

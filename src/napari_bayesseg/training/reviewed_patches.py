@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -89,7 +89,8 @@ class ReviewedPatches:
         place = int(self._generator.choice(len(self._places), p=self._weights))
         index, voxels = self._places[place]
         piece = self._pieces[index]
-        centre = np.unravel_index(int(self._generator.choice(voxels)), piece.image.shape)
+        flat = int(self._generator.choice(voxels))
+        centre = [int(index) for index in np.unravel_index(flat, piece.image.shape)]
         starts = [
             int(self._generator.integers(max(0, v - p + 1), min(v, n - p) + 1))
             for v, n, p in zip(centre, piece.image.shape, self._shape, strict=True)
@@ -110,12 +111,13 @@ class ReviewedPatches:
     def _changed(
         self, piece: Piece, box: tuple[slice, ...]
     ) -> tuple[NDArray[np.float32], NDArray[np.int16], NDArray[np.float32]]:
-        image, labels, trust = (part[box] for part in (piece.image, piece.labels, piece.trust))
+        parts: list[NDArray[Any]] = [p[box] for p in (piece.image, piece.labels, piece.trust)]
         if self._flips:
             axes = tuple(axis for axis in range(3) if self._generator.random() < 0.5)
-            image, labels, trust = (np.flip(part, axes) for part in (image, labels, trust))
+            parts = [np.flip(part, axes) for part in parts]
         if self._transposes and piece.is_square and self._generator.random() < 0.5:
-            image, labels, trust = (part.swapaxes(1, 2) for part in (image, labels, trust))
+            parts = [part.swapaxes(1, 2) for part in parts]
+        image, labels, trust = parts
         gain = np.float32(1.0 + self._gain * self._generator.uniform(-1.0, 1.0))
         shift = np.float32(self._shift * self._generator.uniform(-1.0, 1.0))
         return image * gain + shift, labels, trust

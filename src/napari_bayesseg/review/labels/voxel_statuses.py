@@ -125,13 +125,13 @@ class VoxelStatuses:
 
     def count_decided(self, start: int, stop: int) -> int:
         """Return how many voxels of some planes :meth:`decided` gives."""
-        touched = self._touched[start // _CELL : -(-stop // _CELL)].any(axis=0)
-        if not touched.any():
+        touched = self._touched[start // _CELL : -(-stop // _CELL)]
+        rows = np.flatnonzero(touched.any(axis=(0, 2)))
+        columns = np.flatnonzero(touched.any(axis=(0, 1)))
+        if not rows.size:
             return 0
-        (y, y1), (x, x1) = (
-            (int(places[0]) * _CELL, (int(places[-1]) + 1) * _CELL)
-            for places in (np.flatnonzero(touched.any(axis=1 - axis)) for axis in (0, 1))
-        )
+        y, y1 = int(rows[0]) * _CELL, (int(rows[-1]) + 1) * _CELL
+        x, x1 = int(columns[0]) * _CELL, (int(columns[-1]) + 1) * _CELL
         return int(np.count_nonzero(_IS_DECIDED[self._codes[start:stop, y:y1, x:x1]]))
 
     def have(self, box: Roi, status: Status) -> NDArray[np.bool_]:
