@@ -185,9 +185,9 @@ class Session:
 
     def _show(self, opened: Opened) -> None:
         self._desk = desk = ReviewDesk(opened, self._background, self._preferences)
+        self.learning.set_desk(desk)
         self.result_changed.emit(opened.result)
         self.desk_changed.emit(desk)
-        self.learning.set_desk(desk)
         if opened.review.notice:
             desk.notice.emit(opened.review.notice)
         if desk.audit.is_on:

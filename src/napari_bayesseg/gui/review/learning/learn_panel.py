@@ -25,6 +25,7 @@ __all__ = ["LearnPanel"]
 
 _BUTTONS = (("learn", "predict_again"),)
 _MOST_MINUTES = 600.0
+_MINUTES_WIDTH = 104  # pixels
 _EXPLAIN = (
     "Trains a copy of the model on these voxels and holds it to its own word everywhere else. "
     "Every decision is kept."
@@ -59,6 +60,7 @@ class LearnPanel(QWidget):
         self.minutes.setDecimals(1)
         self.minutes.setValue(2.0)
         self.minutes.setSuffix(" min")
+        self.minutes.setMaximumWidth(_MINUTES_WIDTH)  # the name needs the room
         self.minutes.setToolTip("How long to learn, in minutes; predicting again comes on top")
         self.name = QLineEdit()
         self.name.setToolTip(
@@ -94,7 +96,7 @@ class LearnPanel(QWidget):
     def _lay_out(self, buttons: QWidget) -> None:
         row = QHBoxLayout()
         row.setSpacing(3)
-        for widget in (QLabel("Time"), self.minutes, QLabel("Model")):
+        for widget in (QLabel("For"), self.minutes, QLabel("as")):
             row.addWidget(widget)
         row.addWidget(self.name, 1)
         layout = column(self)
