@@ -36,7 +36,7 @@ class FineTuneSettings(BaseModel):
     learning_rate: float = Field(5e-4, gt=0, description="Adam's, at the start")
     final_learning_rate: float = Field(1 / 30, gt=0, le=1, description="At the end, as a share")
     consistency_weight: float = Field(
-        1.0, ge=0, description="Of staying with the original where nobody looked"
+        3.0, ge=0, description="Of staying with the original where nobody looked"
     )
     kl_weight: float = Field(
         1.0, ge=0, description="Of bcnn: of staying with the original's posterior of the weights"
