@@ -18,6 +18,7 @@ from benchmarks import (
     exactness,
     first_look,
     gpu,
+    learning,
     many_regions,
     memory,
     queue,
@@ -59,6 +60,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
     "queue": queue.run,
     "audit": audit.run,
     "review-worth": review_worth.run,
+    "learn": learning.run,
     "real": real.run,
 }
 """Benchmarks by name, in the order of ``all``."""
@@ -67,7 +69,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure what the documentation promises; only review-worth trains, once.",
+        description="Measure what the documentation promises; only learn and review-worth train.",
         allow_abbrev=False,
     )
     parser.add_argument("name", choices=[*BENCHMARKS, "all"], help="which benchmark")
