@@ -25,7 +25,7 @@ from napari_bayesseg.session.learning import Learning, ToLearn
 from napari_bayesseg.session.prediction import PredictionRequest
 from napari_bayesseg.session.session import Session
 from tests.session.hearing import Heard
-from tests.session.places import MEASURE
+from tests.session.places import MEASURE, write_places
 
 TIMEOUT = 120
 A_MOMENT = 0.02  # minutes
@@ -215,3 +215,24 @@ def test_nothing_is_learnt_beside_a_prediction_and_nothing_runs_beside_learning(
     with pytest.raises(SettingsError, match="a prediction is running"):
         learning.learn(A_MOMENT, "two", then_predict=False)
     assert background.drain(TIMEOUT)
+
+
+def test_whoever_has_moved_on_is_told_and_left_where_they_are(
+    desk: ReviewDesk,
+    learning: Learning,
+    session: Session,
+    background: ThreadBackground,
+    tmp_path: Path,
+) -> None:
+    decide_some(desk, background)
+    labels, heard = desk.review.labels(), Heard(learning)
+    learning.learn(A_MOMENT, "mine", then_predict=True)
+    other = write_places(tmp_path / "other.zarr")
+    session.open_result(other)
+    assert background.drain(TIMEOUT)
+    assert session.result is other
+    assert heard["notice"][-1] == "r-by-mine.zarr is ready, with all decisions"
+    with Review.open(load_result(tmp_path / "r.zarr"), read_only=True) as before:
+        settled = before.history.voxels.decided(Roi.whole(before.history.shape))
+    with Review.open(load_result(tmp_path / "r-by-mine.zarr"), read_only=True) as carried:
+        np.testing.assert_array_equal(carried.labels()[settled], labels[settled])
