@@ -16,8 +16,8 @@ from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.inference.kernels import make_kernel
 from napari_bayesseg.inference.plan import BlockPlan, evaluated_box
 from napari_bayesseg.inference.scan import NormalisedScan
-from napari_bayesseg.inference.sources import open_model
 from napari_bayesseg.posteriors.network import NetworkPosterior
+from napari_bayesseg.posteriors.open import open_model
 
 __all__ = ["counted", "run", "volumes"]
 

@@ -21,10 +21,10 @@ from napari_bayesseg.inference.kernels import make_kernel
 from napari_bayesseg.inference.plan import choose_block_shape, evaluated_box, plan_blocks
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
-from napari_bayesseg.inference.sources import open_model
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.networks.checkpoint import Normalisation
 from napari_bayesseg.numerics.uncertainty import MEASURES
+from napari_bayesseg.posteriors.open import open_model
 from napari_bayesseg.posteriors.protocol import Posterior
 
 __all__ = ["Own", "Peer", "cubic_scan"]

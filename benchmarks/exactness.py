@@ -25,11 +25,11 @@ from napari_bayesseg.inference.predict import RunHooks, predict
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
 from napari_bayesseg.inference.serial_runner import Cancelled
-from napari_bayesseg.inference.sources import open_model
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.networks.checkpoint import load_card, load_network
 from napari_bayesseg.networks.model_folders import find_model
 from napari_bayesseg.posteriors.network import NetworkPosterior, padded_shape
+from napari_bayesseg.posteriors.open import open_model
 
 __all__ = [
     "HAS_DISTRIBUTED",
@@ -107,7 +107,7 @@ def tiled(
     for block in BlockPlan(shape, Roi.whole(shape), block_shape).blocks():
         features = posterior.prepare(block.core, shape, scan.read)
         if posterior.dtype == torch.float64:
-            probabilities = torch.softmax(draw.logits(features), 1)[0]
+            probabilities = torch.softmax(draw.outputs(features), 1)[0]
         else:
             probabilities = torch.from_numpy(draw.probabilities(features))
         out[(slice(None), *block.core.slices)] = probabilities

@@ -20,9 +20,9 @@ from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings, Precision
 from napari_bayesseg.inference.draw_pool import DrawPool, KeyedDraws
 from napari_bayesseg.inference.plan import choose_block_shape
-from napari_bayesseg.inference.sources import open_model
 from napari_bayesseg.numerics.uncertainty import MEASURES
 from napari_bayesseg.posteriors.network import NetworkPosterior
+from napari_bayesseg.posteriors.open import open_model
 from napari_bayesseg.posteriors.planar import PlanarPosterior
 
 __all__ = ["convolution_peak", "copy_bandwidth", "draw_seconds", "matrix_peak", "run"]

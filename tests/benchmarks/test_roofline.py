@@ -7,8 +7,8 @@ from benchmarks import roofline
 from benchmarks.layers import LayerTime, layer_times
 from benchmarks.nets import random_model
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.inference.sources import open_model
 from napari_bayesseg.networks.model_folders import find_model
+from napari_bayesseg.posteriors.open import open_model
 from napari_bayesseg.posteriors.planar import PlanarPosterior
 
 SHAPE = (16, 24, 24)

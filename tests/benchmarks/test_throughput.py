@@ -12,9 +12,9 @@ from benchmarks.contestants import Own, Peer, cubic_scan
 from benchmarks.nets import SHIPPED, Net, fixed_draw, random_model, realisations
 from benchmarks.rows import Row
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.inference.sources import open_model
 from napari_bayesseg.networks.checkpoint import load_card, load_network
 from napari_bayesseg.networks.normalisation import set_statistics
+from napari_bayesseg.posteriors.open import open_model
 
 SIDE = 24
 

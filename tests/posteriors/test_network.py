@@ -28,8 +28,7 @@ def tiled(posterior: NetworkPosterior, shape: Index3, block: Index3, index: int)
     out = torch.empty((1, posterior.num_classes, *shape), dtype=posterior.dtype)
     for piece in BlockPlan(shape, Roi.whole(shape), block).blocks():
         features = posterior.prepare(piece.core, shape, read)
-        logits = draw.logits(features)
-        out[(..., *piece.core.slices)] = torch.softmax(logits, 1)
+        out[(..., *piece.core.slices)] = torch.softmax(draw.outputs(features), 1)
     return out
 
 
@@ -100,7 +99,7 @@ def test_a_single_logit_gives_two_classes() -> None:
     assert probabilities.shape == (2, *shape)
     np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-6)
     np.testing.assert_allclose(
-        probabilities[1], torch.sigmoid(draw.logits(features))[0, 0].numpy(), atol=1e-6
+        probabilities[1], torch.sigmoid(draw.outputs(features))[0, 0].numpy(), atol=1e-6
     )
 
 

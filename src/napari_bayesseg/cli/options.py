@@ -18,6 +18,7 @@ from napari_bayesseg.numerics.uncertainty import MEASURES
 __all__ = [
     "BlockShape",
     "Device",
+    "Flips",
     "JsonOutput",
     "Measures",
     "Memory",
@@ -107,6 +108,7 @@ Measures = Annotated[
     ),
 ]
 Precision = Annotated[PrecisionName, setting("precision")]
+Flips = Annotated[str, setting("flips", show_default=False)]
 StoreDtype = Annotated[StoreDtypeName, setting("store_dtype")]
 SkipBelow = Annotated[float | None, setting("skip_below", allow_leading_hyphen=True)]
 SkipOutside = Annotated[Path | None, setting("skip_outside")]

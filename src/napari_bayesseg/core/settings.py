@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3
@@ -39,6 +47,14 @@ def _parse_triple(value: object) -> object:
     return value
 
 
+def _in_order(letters: str) -> str:
+    """Put the letters of axes in order; refuse others."""
+    found = "".join(sorted(letters.strip().lower(), key="zyx".find))
+    if found not in ("", "z", "y", "x", "zy", "zx", "yx", "zyx"):
+        raise ValueError(f"must be letters of the axes z, y and x; got {letters!r}")
+    return found
+
+
 def validation_message(error: ValidationError) -> str:
     """Say the first thing that is wrong in one line."""
     first = error.errors()[0]
@@ -69,6 +85,10 @@ class InferenceSettings(BaseModel):
     )
     precision: Precision = Field(
         "float32", description="Of the network: bfloat16 is faster where the processor has it"
+    )
+    flips: Annotated[str, AfterValidator(_in_order)] = Field(
+        "",
+        description="Axes along which draws are mirrored in turn (test-time flips), e.g. zyx",
     )
     store_dtype: StoreDtype = Field(
         "float32", description="Of the stored maps: float16 and uint8 take less of the disk"
@@ -115,7 +135,7 @@ class InferenceSettings(BaseModel):
 
         A run's identity holds nothing else of them, so that earlier results are continued.
         """
-        names = ("precision", "store_dtype", "skip_below")
+        names = ("precision", "flips", "store_dtype", "skip_below")
         fields = type(self).model_fields
         chosen = {name: getattr(self, name) for name in names}
         return {name: value for name, value in chosen.items() if value != fields[name].default}

@@ -7,11 +7,12 @@ from pathlib import Path
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.core.volume import VolumeSpec
 from napari_bayesseg.inference.estimate import RunEstimate, estimate_run
-from napari_bayesseg.inference.run import check_out, plan_run
-from napari_bayesseg.inference.sources import choose_device, open_model
+from napari_bayesseg.inference.run import check_out, plan_run, within_distinct
+from napari_bayesseg.inference.sources import choose_device
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.io.store_layout import StoreLayout
 from napari_bayesseg.numerics.uncertainty import MEASURES, get_measure
+from napari_bayesseg.posteriors.open import open_model
 
 __all__ = ["estimate_prediction"]
 
@@ -48,7 +49,9 @@ def estimate_prediction(
     """
     for name in settings.measures:
         get_measure(name)
-    posterior, card, folder = open_model(model, choose_device(settings.device), settings.precision)
+    device = choose_device(settings.device)
+    posterior, card, folder = open_model(model, device, settings.precision, settings.flips)
+    settings = within_distinct(settings, posterior)
     place = Path(out)
     check_out(place, (spec.source, folder))
     plan = plan_run(posterior, spec.shape, settings, place, overwrite=overwrite)

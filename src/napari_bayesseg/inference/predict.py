@@ -20,12 +20,14 @@ from napari_bayesseg.inference.run import (
     check_workers,
     plan_run,
     run_job,
+    within_distinct,
 )
 from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
-from napari_bayesseg.inference.sources import choose_device, open_model
+from napari_bayesseg.inference.sources import choose_device
 from napari_bayesseg.io.provenance import scan_record
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.numerics.uncertainty import get_measure
+from napari_bayesseg.posteriors.open import open_model
 
 __all__ = ["RunHooks", "predict"]
 
@@ -44,6 +46,7 @@ def predict(
     measures: Sequence[str] = (),
     percentiles: tuple[float, float] = (20.0, 80.0),
     precision: str = "float32",
+    flips: str = "",
     store_dtype: str = "float32",
     skip_below: float | None = None,
     skip_outside: str | Path | None = None,
@@ -80,6 +83,8 @@ def predict(
         Of the draws, in percent, for ``percentile_spread``.
     precision : {"float32", "bfloat16"}
         Of the network; bfloat16 is faster where the processor has it, and less exact.
+    flips : str
+        Letters of the axes that draws are mirrored along in turn, such as ``"zyx"``.
     store_dtype : {"float32", "float16", "uint8"}
         Of the stored maps.
     skip_below : float, optional
@@ -120,6 +125,7 @@ def predict(
         measures=tuple(dict.fromkeys(measures)),
         percentiles=percentiles,
         precision=precision,
+        flips=flips,
         store_dtype=store_dtype,
         skip_below=skip_below,
         skip_outside=None if skip_outside is None else str(skip_outside),
@@ -130,7 +136,14 @@ def predict(
         get_measure(name)
     target = choose_device(settings.device)
     check_workers(settings, target)
-    posterior, card, folder = open_model(model, target, settings.precision)
+    posterior, card, folder = open_model(model, target, settings.precision, settings.flips)
+    asked, settings = settings.num_samples, within_distinct(settings, posterior)
+    if settings.num_samples < asked:
+        warnings.warn(
+            f"{card.name} has {settings.num_samples} different draws: these are made, not {asked}",
+            BayesSegWarning,
+            stacklevel=2,
+        )
     if isinstance(scan, str | Path):
         volume = read_volume(scan, axes=axes)
     else:
@@ -151,6 +164,8 @@ def predict(
     summary = summarise_scan(volume, card.normalisation)
     _warn(unfamiliar_scan(card, volume.spec.geometry, summary.statistics.__dict__))
     identity = card.model_dump(mode="json", include={"method", "network", "normalisation"})
+    if card.network.network == "vnet3d" and identity["network"].get("noise") == "none":
+        del identity["network"]["noise"]  # results of earlier versions go on
     identity["weights_sha256"] = card.weights_sha256
     job = Job(
         posterior,

@@ -23,10 +23,11 @@ from napari_bayesseg.inference.left_out import LeavingOut, empty_result
 from napari_bayesseg.inference.plan import Block, evaluated_box
 from napari_bayesseg.inference.progress import Cancelled
 from napari_bayesseg.inference.scan import NormalisedScan
-from napari_bayesseg.inference.sources import choose_device, open_model
+from napari_bayesseg.inference.sources import choose_device
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.numerics.voxel_statistics import IntensityStatistics
+from napari_bayesseg.posteriors.open import open_model
 
 __all__ = ["RemoteRun", "RunFailure", "WrittenBlock", "compute_block"]
 
@@ -120,7 +121,9 @@ class _Opened:
             torch.set_num_threads(run.num_threads)
         store = ResultStore.open(run.store, mode="r+")
         device = _device(run.device, position)
-        posterior, card, folder = open_model(run.model, device, run.settings.precision)
+        posterior, card, folder = open_model(
+            run.model, device, run.settings.precision, run.settings.flips
+        )
         if card.weights_sha256 != run.weights_sha256:
             raise CheckpointError(f"{folder}: is another model than the one the run began with")
         scan = run.scan

@@ -30,7 +30,15 @@ from napari_bayesseg.io.store_layout import SKIPPED, StoreLayout
 from napari_bayesseg.numerics.uncertainty import MEASURES
 from napari_bayesseg.posteriors.protocol import Posterior
 
-__all__ = ["Job", "RunHooks", "check_out", "check_workers", "plan_run", "run_job"]
+__all__ = [
+    "Job",
+    "RunHooks",
+    "check_out",
+    "check_workers",
+    "plan_run",
+    "run_job",
+    "within_distinct",
+]
 
 
 def check_out(out: Path, sources: Iterable[Path | None]) -> None:
@@ -82,6 +90,14 @@ def check_workers(settings: InferenceSettings, device: torch.device) -> None:
         raise SettingsError(
             f"workers: one a GPU, and there are {torch.cuda.device_count()}; got {settings.workers}"
         )
+
+
+def within_distinct(settings: InferenceSettings, posterior: Posterior) -> InferenceSettings:
+    """Return the settings with no more draws than the posterior has."""
+    distinct = posterior.num_distinct
+    if distinct is None or settings.num_samples <= distinct:
+        return settings
+    return settings.model_copy(update={"num_samples": distinct})
 
 
 def plan_run(

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import torch
 
-from napari_bayesseg.core.errors import BayesSegError, BayesSegWarning, SettingsError, StoreError
+from napari_bayesseg.core.errors import BayesSegError, SettingsError, StoreError
 from napari_bayesseg.core.geometry import Index3
-from napari_bayesseg.core.settings import Precision
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.scan import NormalisedScan, summarise_scan
 from napari_bayesseg.io.probabilities import read_probabilities
 from napari_bayesseg.io.readers import read_volume
-from napari_bayesseg.networks.checkpoint import ModelCard, Normalisation, load_card, load_network
-from napari_bayesseg.networks.foreign.spec import ForeignSpec
-from napari_bayesseg.networks.model_folders import find_model
-from napari_bayesseg.numerics.planar.tile import HAS_BFLOAT16
-from napari_bayesseg.posteriors.foreign import open_foreign
-from napari_bayesseg.posteriors.network import NetworkPosterior
-from napari_bayesseg.posteriors.planar import PlanarPosterior
+from napari_bayesseg.networks.checkpoint import Normalisation
+from napari_bayesseg.posteriors.open import open_model
 from napari_bayesseg.posteriors.probabilities import ProbabilityPosterior
 from napari_bayesseg.posteriors.protocol import Posterior
 
-__all__ = ["RunSources", "choose_device", "open_model", "reopen_posterior", "reopen_scan"]
+__all__ = ["RunSources", "choose_device", "reopen_posterior", "reopen_scan"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -44,41 +37,6 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def open_model(
-    model: str | Path, device: torch.device, precision: Precision = "float32"
-) -> tuple[Posterior, ModelCard, Path]:
-    """Load a model by shipped name or folder.
-
-    Parameters
-    ----------
-    model : str or path
-    device : torch.device
-    precision : {"float32", "bfloat16"}
-        Of the convolutions; see :class:`InferenceSettings`.
-
-    Raises
-    ------
-    CheckpointError
-        If it is missing, damaged or has nothing random in it.
-    """
-    folder = find_model(model)
-    card = load_card(folder)
-    if isinstance(card.network, ForeignSpec):
-        return open_foreign(folder, card, device, precision), card, folder
-    network = load_network(folder, card)
-    if device.type != "cpu":
-        return NetworkPosterior(network, device), card, folder
-    if precision == "bfloat16" and not HAS_BFLOAT16:
-        warnings.warn(
-            "this processor does not multiply bfloat16 numbers by itself: precision bfloat16 is "
-            "slower than float32 here",
-            BayesSegWarning,
-            stacklevel=2,
-        )
-        return NetworkPosterior(network, device, torch.bfloat16), card, folder
-    return PlanarPosterior(network, precision=precision), card, folder
-
-
 def reopen_posterior(record: dict[str, Any]) -> Posterior:
     """Open the model of a result again.
 
@@ -91,8 +49,9 @@ def reopen_posterior(record: dict[str, Any]) -> Posterior:
     if made_by["kind"] == "probabilities":
         return ProbabilityPosterior(read_probabilities([Path(p) for p in made_by["paths"]]))
     device = choose_device("auto")
+    settings = record["settings"]
     posterior, card, folder = open_model(
-        made_by["path"], device, record["settings"].get("precision", "float32")
+        made_by["path"], device, settings.get("precision", "float32"), settings.get("flips", "")
     )
     if card.weights_sha256 != made_by["weights_sha256"]:
         raise StoreError(f"{folder}: the model has changed since this result was made")

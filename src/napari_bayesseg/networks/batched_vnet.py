@@ -90,7 +90,9 @@ def decoder_size(network: VNet, windows: VNetWindows) -> DecoderSize:
         alive += [held + finer + copy + fine, held + 2 * fine + 2 * merged, held + 3 * merged]
         largest += [finer, copy, fine]
     core = windows.output.roi.size
-    alive.append(2 * (2 * spec.channels[0] + 2 * spec.num_probabilities) * core)
+    alive.append(
+        2 * (2 * spec.channels[0] + 2 * max(spec.num_outputs, spec.num_probabilities)) * core
+    )
     return DecoderSize(max(alive), max(largest))
 
 
@@ -264,7 +266,7 @@ class BatchedVNet:
 
     @torch.inference_mode()
     def decode(self, shared: SharedFeatures, noise: Mapping[str, Tensor]) -> Tensor:
-        """Return logits ``(B, num_classes, *core)`` of the draws joined by :meth:`stack`."""
+        """Return outputs ``(B, num_outputs, *core)`` of the draws joined by :meth:`stack`."""
         windows, patch = shared.windows, shared.bottleneck
         if self._bottleneck_mask:
             patch = Patch(patch.data * noise[self._bottleneck_mask], patch.window)

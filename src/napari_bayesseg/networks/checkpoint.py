@@ -6,13 +6,10 @@ built, the weights against the JSON's hash, against the network's parameter list
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-import torch
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,18 +19,20 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import nn
 
 from napari_bayesseg.core.errors import CheckpointError
 from napari_bayesseg.io.atomic import replace_atomically
-from napari_bayesseg.networks.foreign.build import UnfilledWeights, build_foreign
+from napari_bayesseg.networks.foreign.build import build_foreign
 from napari_bayesseg.networks.foreign.spec import ForeignSpec
-from napari_bayesseg.networks.methods import Method
+from napari_bayesseg.networks.methods import FINITE_METHODS, Method
 from napari_bayesseg.networks.spec import VNetSpec
 from napari_bayesseg.networks.vnet3d import VNet
+from napari_bayesseg.networks.weights_file import (
+    WEIGHTS_NAME,
+    filled_networks,
+    write_weights,
+)
 
 __all__ = [
     "CARD_NAME",
@@ -43,20 +42,17 @@ __all__ = [
     "NetworkSpec",
     "Normalisation",
     "Spacing",
-    "check_names",
     "load_card",
     "load_foreign",
     "load_network",
+    "load_networks",
     "save_model",
 ]
 
 CARD_NAME = "model.json"
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-WEIGHTS_NAME = "weights.safetensors"
 _CARD_BYTES_LIMIT = 4 * 2**20
 _OURS, _FOREIGN = "vnet3d", "foreign"
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def _kind_of_network(value: Any) -> str:
@@ -117,18 +113,28 @@ class ModelCard(_Frozen):
                 f"class_names must name {self.network.num_probabilities} classes; "
                 f"got {list(self.class_names)}"
             )
+        if self.method in FINITE_METHODS:
+            if self.members < 2:
+                raise ValueError(
+                    f"{self.method} needs 2 members or more; with {self.members} all draws would "
+                    "be alike"
+                )
+            return self
+        if self.members != 1:
+            raise ValueError(f"{self.method} has one network; got {self.members} members")
         ours = self.network if isinstance(self.network, VNetSpec) else None
-        if self.method == "bcnn" and (ours is None or ours.decoder != "variational"):
-            raise ValueError("bcnn needs a network with variational layers; this one has none")
+        if self.method == "bcnn":
+            if ours is None or ours.decoder != "variational":
+                raise ValueError("bcnn needs a network with variational layers; this one has none")
         # Whether a foreign network has dropout is known when it is built.
-        if (
-            self.method == "mc-dropout"
-            and ours is not None
-            and (ours.decoder != "dropout" or ours.dropout_rate == 0.0)
-        ):
+        elif ours is not None and (ours.decoder != "dropout" or ours.dropout_rate == 0.0):
             raise ValueError(
-                "mc-dropout needs a network with dropout at a rate above 0; this one has none, "
+                f"{self.method} needs a network with dropout at a rate above 0; this one has none, "
                 "and its draws would all be alike: train it with dropout"
+            )
+        if self.method == "heteroscedastic" and (ours is None or ours.noise == "none"):
+            raise ValueError(
+                "heteroscedastic needs a network that predicts noise; this one doesn't"
             )
         return self
 
@@ -175,8 +181,8 @@ def _refuse_pickles(folder: Path) -> None:
         )
 
 
-def load_network(folder: Path, card: ModelCard) -> VNet:
-    """Build the network of a card of ours and fill in its weights, in evaluation mode.
+def load_networks(folder: Path, card: ModelCard) -> tuple[VNet, ...]:
+    """Build the networks of a card of ours and fill in their weights, in evaluation mode.
 
     Raises
     ------
@@ -187,85 +193,50 @@ def load_network(folder: Path, card: ModelCard) -> VNet:
     spec = card.network
     if not isinstance(spec, VNetSpec):
         raise CheckpointError(f"{folder}: {spec.network} is no network of this package")
-    return _filled(folder, card, lambda: VNet(spec))
+    return filled_networks(folder, card.members, card.weights_sha256, lambda: VNet(spec))
 
 
-def load_foreign(folder: Path, card: ModelCard) -> nn.Module:
-    """Build the network of a card of another library and fill in its weights.
+def load_network(folder: Path, card: ModelCard) -> VNet:
+    """Build the only network of a card of ours; see :func:`load_networks`.
 
     Raises
     ------
     CheckpointError
-        As :func:`load_network`, and if that library is missing or refuses the arguments.
+        As there, and if there are several.
+    """
+    if card.members != 1:
+        raise CheckpointError(f"{folder}: holds {card.members} networks; expected one")
+    return load_networks(folder, card)[0]
+
+
+def load_foreign(folder: Path, card: ModelCard) -> tuple[nn.Module, ...]:
+    """Build the networks of a card of another library and fill in their weights.
+
+    Raises
+    ------
+    CheckpointError
+        As :func:`load_networks`, and if that library is missing or refuses the arguments.
     """
     spec = card.network
     if isinstance(spec, VNetSpec):
         raise CheckpointError(f"{folder}: {spec.network} is no network of another library")
-    return _filled(folder, card, lambda: build_foreign(spec))
+    return filled_networks(folder, card.members, card.weights_sha256, lambda: build_foreign(spec))
 
 
-def _filled(folder: Path, card: ModelCard, build: Callable[[], Network]) -> Network:
-    path = folder / WEIGHTS_NAME
-    if not path.is_file():
-        raise CheckpointError(f"{folder}: {WEIGHTS_NAME} is missing")
-    with torch.device("meta"), UnfilledWeights():  # costs nothing, whatever size the card claims
-        expected = {name: tuple(t.shape) for name, t in build().state_dict().items()}
-    limit = 4 * sum(torch.Size(shape).numel() for shape in expected.values()) + _CARD_BYTES_LIMIT
-    if path.stat().st_size > limit:
-        raise CheckpointError(f"{path}: larger than the network that {CARD_NAME} describes")
-    content = path.read_bytes()
-    if card.weights_sha256 and hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise CheckpointError(f"{path}: differs from the hash in {CARD_NAME}; copy the model again")
-    try:
-        with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        check_names(path, f"the network of {CARD_NAME}", expected, found)
-        tensors = load_tensors(content)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path}: not a safetensors file ({error})") from None
-    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    if bad:
-        raise CheckpointError(f"{path}: {bad[0]} holds NaN or infinity")
-    network = build()
-    network.load_state_dict(tensors)
-    return network.eval()
+def save_model(folder: Path, card: ModelCard, *networks: nn.Module) -> ModelCard:
+    """Write a model folder; returns the card with the hash of the weights filled in.
 
-
-def check_names(
-    path: Path,
-    network: str,
-    expected: dict[str, tuple[int, ...]],
-    found: dict[str, tuple[int, ...]],
-) -> None:
-    """Refuse tensors of other names or shapes than a network has.
-
-    Raises
-    ------
-    CheckpointError
-        Naming the first few that are missing and unexpected, or the first of another shape.
+    Parameters
+    ----------
+    folder : Path
+    card : ModelCard
+    *networks : nn.Module
+        As many as the card has members.
     """
-    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
-    if missing or extra:
-        raise CheckpointError(
-            f"{path}: does not fit {network}: missing {missing[:3]}, unexpected {extra[:3]}"
-        )
-    for name, shape in expected.items():
-        if found[name] != shape:
-            raise CheckpointError(f"{path}: {name} must have shape {shape}; got {found[name]}")
-
-
-def save_model(folder: Path, card: ModelCard, network: nn.Module) -> ModelCard:
-    """Write a model folder; returns the card with the hash of the weights filled in."""
+    if len(networks) != card.members:
+        raise ValueError(f"the card has {card.members} members; got {len(networks)} networks")
     folder.mkdir(parents=True, exist_ok=True)
-    # Each for itself: two names of one tensor can't be told apart in the file.
-    tensors = {
-        name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, t in network.state_dict().items()
-    }
-    content = save_tensors(tensors)
-    card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
-    with replace_atomically(folder / WEIGHTS_NAME) as temporary:
-        temporary.write_bytes(content)
+    card = card.model_copy(update={"weights_sha256": write_weights(folder, networks)})
     with replace_atomically(folder / CARD_NAME) as temporary:
         text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -83,8 +83,10 @@ def vnet_cost(spec: VNetSpec, windows: VNetWindows, item_bytes: int = 4) -> Netw
         decoder = max(decoder, 2 * alive)
     finest, core = spec.channels[0], _voxels(windows.output)
     width = 1 if spec.head == "reference" else finest
-    draw += (kernel * finest * width + width * spec.num_classes) * core
-    decoder = max(decoder, 2 * (finest + width + 2 * spec.num_probabilities) * core)
+    draw += (kernel * finest * width + width * spec.num_outputs) * core
+    decoder = max(
+        decoder, 2 * (finest + width + 2 * max(spec.num_outputs, spec.num_probabilities)) * core
+    )
     return NetworkCost(
         fixed_bytes=int(item_bytes * encoder),
         feature_bytes=int(item_bytes * features),

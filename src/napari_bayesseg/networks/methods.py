@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["METHODS", "Method", "MethodRecord"]
+__all__ = ["FINITE_METHODS", "METHODS", "Method", "MethodRecord"]
 
 Method = Literal["bcnn", "mc-dropout", "heteroscedastic", "ua-mt", "sghmc", "ensemble"]
 
@@ -63,5 +63,8 @@ METHODS: dict[Method, MethodRecord] = {
     ),
 }
 """By the name that commands, cards and results use."""
+
+FINITE_METHODS: frozenset[Method] = frozenset({"sghmc", "ensemble"})
+"""Those with a finite number of draws: one a member."""
 
 assert tuple(METHODS) == get_args(Method)

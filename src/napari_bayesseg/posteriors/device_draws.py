@@ -10,6 +10,8 @@ from torch import Tensor
 
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.networks.batched_vnet import BatchedVNet, SharedFeatures, decoder_size
+from napari_bayesseg.networks.heteroscedastic import class_probabilities
+from napari_bayesseg.networks.spec import VNetSpec
 from napari_bayesseg.networks.vnet3d import VNetWindows
 from napari_bayesseg.networks.window import Patch
 from napari_bayesseg.posteriors.device_resources import DeviceMemory, is_out_of_memory
@@ -44,12 +46,15 @@ class DeviceDraws(Protocol):
 
 
 @torch.inference_mode()
-def write_probabilities(logits: Tensor, out: Tensor) -> None:
-    """Write the softmax of ``(B, C, z, y, x)`` into ``(B, C, n)`` float32.
+def write_probabilities(outputs: Tensor, out: Tensor, spec: VNetSpec) -> None:
+    """Write the softmax of a network's outputs ``(B, num_outputs, z, y, x)`` into ``(B, C, n)``.
 
     A single logit gives two classes. The exponentials are of single precision at least.
     """
-    flat = logits.flatten(2)
+    flat = outputs.flatten(2)
+    if spec.noise != "none":
+        out.copy_(class_probabilities(flat, spec))
+        return
     wide = flat if flat.dtype == torch.float64 else flat.float()
     if wide.shape[1] == 1:
         foreground = torch.sigmoid(wide[:, 0])
@@ -129,7 +134,8 @@ class BatchedDraws:
         """Compute a batch; False where the memory is too small for it."""
         try:
             noise = self._network.stack([self._realised(first + b) for b in range(len(out))])
-            write_probabilities(self._network.decode(shared, noise), out)
+            outputs = self._network.decode(shared, noise)
+            write_probabilities(outputs, out, self._network.network.spec)
             if out.device.type == "cuda":
                 # Else all batches would be queued at once, and none could be called off.
                 torch.cuda.current_stream(out.device).synchronize()

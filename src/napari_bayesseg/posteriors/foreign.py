@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 
@@ -17,15 +16,14 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from napari_bayesseg.core.errors import BayesSegWarning
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.networks.checkpoint import ModelCard, load_foreign
 from napari_bayesseg.networks.cost import NetworkCost
-from napari_bayesseg.networks.foreign.dropout import DrawKey
+from napari_bayesseg.networks.foreign.dropout import DrawKey, SampledDropout
 from napari_bayesseg.networks.foreign.engine import Engine, GraphEngine, make_engine
 from napari_bayesseg.posteriors.deviation import deviation_of_tiles
 from napari_bayesseg.posteriors.network import padded_shape
 from napari_bayesseg.posteriors.protocol import ScanReader
 
-__all__ = ["ForeignDraw", "ForeignFeatures", "ForeignPosterior", "open_foreign"]
+__all__ = ["ForeignDraw", "ForeignFeatures", "ForeignPosterior"]
 
 _CLASS_AXIS = 1
 # What the order of sums may change in a probability.
@@ -85,13 +83,16 @@ class ForeignPosterior:
         float32; float64 proves that tiling is exact.
     precision : {"float32", "bfloat16"}
         Of the convolutions.
+    is_member : bool
+        Of several networks that together make a posterior: then nothing in it need be random.
 
     Warns (:class:`BayesSegWarning`) where the network has to run in full passes.
 
     Raises
     ------
     CheckpointError
-        If it has no dropout at a rate above 0, or its output has another shape than its input.
+        If it has no dropout at a rate above 0 and is no member, or its output has another shape
+        than its input.
     """
 
     def __init__(
@@ -102,13 +103,16 @@ class ForeignPosterior:
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         precision: Literal["float32", "bfloat16"] = "float32",
+        *,
+        is_member: bool = False,
     ) -> None:
         self.device = device or torch.device("cpu")
         self.dtype = dtype
         self._num_logits = num_classes
         self._in_channels = in_channels
         network = network.to(self.device, dtype)
-        self.engine: Engine = make_engine(network, in_channels)
+        self.engine: Engine = make_engine(network, in_channels, is_member=is_member)
+        self._is_random = any(isinstance(m, SampledDropout) for m in network.modules())
         self._autocast = precision == "bfloat16"
         if self.device.type == "cpu":
             if self._autocast and isinstance(self.engine, GraphEngine):
@@ -131,6 +135,11 @@ class ForeignPosterior:
     def stride(self) -> Index3:
         """Block shapes are multiples of this."""
         return self.engine.stride
+
+    @property
+    def num_distinct(self) -> int | None:
+        """One where nothing is random; masks never repeat."""
+        return None if self._is_random else 1
 
     @property
     def parallel_draws(self) -> int:
@@ -194,23 +203,3 @@ def _halve(network: nn.Module) -> None:
         if not isinstance(module, (_NormBase, nn.GroupNorm, nn.LayerNorm)):
             for parameter in module.parameters(recurse=False):
                 parameter.data = parameter.data.to(torch.bfloat16)
-
-
-def open_foreign(
-    folder: Path,
-    card: ModelCard,
-    device: torch.device,
-    precision: Literal["float32", "bfloat16"] = "float32",
-) -> ForeignPosterior:
-    """Build the network of a card and fill in its weights.
-
-    Raises
-    ------
-    CheckpointError
-        If MONAI is missing, the weights don't fit, or nothing is random.
-    """
-    network = load_foreign(folder, card)
-    spec = card.network
-    return ForeignPosterior(
-        network, spec.num_classes, spec.in_channels, device, precision=precision
-    )

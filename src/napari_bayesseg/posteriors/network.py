@@ -14,6 +14,7 @@ from napari_bayesseg.core.errors import CheckpointError
 from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.seeding import keyed_generator
 from napari_bayesseg.networks.cost import NetworkCost, vnet_cost
+from napari_bayesseg.networks.heteroscedastic import class_probabilities
 from napari_bayesseg.networks.normalisation import Statistics, set_statistics
 from napari_bayesseg.networks.stochastic import stochastic_layers
 from napari_bayesseg.networks.vnet3d import VNet, VNetWindows, vnet_windows
@@ -45,25 +46,20 @@ class NetworkDraw:
     realisations: Mapping[str, Tensor]
 
     @torch.inference_mode()
-    def logits(self, features: Features) -> Tensor:
-        """Return logits ``(1, num_classes, *core)`` on the network's device."""
+    def outputs(self, features: Features) -> Tensor:
+        """Return outputs ``(1, num_outputs, *core)``, logits first, on the network's device."""
         return self.network.decode(features.patches, features.windows, self.realisations)
 
     @torch.inference_mode()
     def probabilities(self, features: Features) -> NDArray[np.float32]:
         """Return softmax ``(C, *core)`` float32; a single logit gives two classes."""
-        logits = self.logits(features)
-        if logits.shape[1] == 1:
-            foreground = torch.sigmoid(logits)
-            probabilities = torch.cat([1.0 - foreground, foreground], 1)
-        else:
-            probabilities = torch.softmax(logits, 1)
+        probabilities = class_probabilities(self.outputs(features), self.network.spec)
         array: NDArray[np.float32] = probabilities[0].to("cpu", torch.float32).numpy()
         return array
 
 
 class NetworkPosterior:
-    """Draws from a V-Net whose decoder is random.
+    """Draws from a V-Net whose decoder is random, or the one draw of a network that is not.
 
     Parameters
     ----------
@@ -74,11 +70,13 @@ class NetworkPosterior:
         float32; float64 proves that tiling is exact.
     statistics : {"population", "live"}
         Group statistics; with "live" ones tiles are not exact (for comparison only).
+    is_member : bool
+        Of several networks that together make a posterior: then nothing in it need be random.
 
     Raises
     ------
     CheckpointError
-        If the network has no random layer: its draws would all be alike.
+        If the network has no random layer and is no member: its draws would all be alike.
     """
 
     def __init__(
@@ -87,9 +85,12 @@ class NetworkPosterior:
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         statistics: Statistics = "population",
+        *,
+        is_member: bool = False,
     ) -> None:
         layers = stochastic_layers(network)
-        if not layers or all(getattr(layer, "rate", 1.0) == 0.0 for layer in layers):
+        self._is_random = any(getattr(layer, "rate", 1.0) > 0.0 for layer in layers)
+        if not self._is_random and not is_member:
             raise CheckpointError(
                 "this network has no random layer (no dropout, no variational weights): all draws "
                 "would be alike and a zero map would look like certainty"
@@ -113,6 +114,11 @@ class NetworkPosterior:
     def stride(self) -> Index3:
         """Block shapes are multiples of this."""
         return self.network.spec.stride
+
+    @property
+    def num_distinct(self) -> int | None:
+        """One where nothing is random."""
+        return None if self._is_random else 1
 
     @property
     def parallel_draws(self) -> int:

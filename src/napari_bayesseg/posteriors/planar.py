@@ -15,6 +15,7 @@ from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.networks.cost import NetworkCost
 from napari_bayesseg.networks.planar.cost import planar_cost
 from napari_bayesseg.networks.planar.frames import PlanarFeatures
+from napari_bayesseg.networks.planar.layers import serially
 from napari_bayesseg.networks.planar.network import PlanarVNet
 from napari_bayesseg.networks.planar.weights import DrawWeights
 from napari_bayesseg.networks.vnet3d import VNet
@@ -59,15 +60,21 @@ class PlanarPosterior(NetworkPosterior):
     precision : {"float32", "bfloat16"}
         bfloat16 needs a processor that multiplies such numbers
         (:data:`~napari_bayesseg.numerics.planar.tile.HAS_BFLOAT16`).
+    is_member : bool
+        As in :class:`NetworkPosterior`. A member's blocks are prepared on one thread, since
+        several members are prepared at a time.
 
     Raises
     ------
     CheckpointError
-        If the network has no random layer: its draws would all be alike.
+        If the network has no random layer and is no member: its draws would all be alike.
     """
 
-    def __init__(self, network: VNet, *, precision: str = "float32") -> None:
-        super().__init__(network)
+    def __init__(
+        self, network: VNet, *, precision: str = "float32", is_member: bool = False
+    ) -> None:
+        super().__init__(network, is_member=is_member)
+        self._is_member = is_member
         self.planar = PlanarVNet(network, paired=precision == "bfloat16")
         # A run asks for the same draws in every block.
         self._draws: dict[tuple[int, int], PlanarDraw] = {}
@@ -82,6 +89,8 @@ class PlanarPosterior(NetworkPosterior):
         """Read core and halo, and run the encoder, its planes in threads."""
         windows = self.windows(core, shape)
         image = read(windows.read.roi)
+        if self._is_member:
+            return self.planar.encoder.encode(image, windows, serially)
         num_threads = torch.get_num_threads()
         with ThreadPoolExecutor(num_threads, thread_name_prefix="encode") as pool:
             return self.planar.encoder.encode(image, windows, _in_threads(pool, num_threads))

@@ -77,6 +77,11 @@ class ProbabilityPosterior:
         """Files are read by the processor."""
         return torch.device("cpu")
 
+    @property
+    def num_distinct(self) -> int:
+        """Return the number of members."""
+        return self.stack.num_members
+
     def warm_up(self) -> None:
         """Do nothing: nothing is compiled."""
 

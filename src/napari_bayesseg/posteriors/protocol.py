@@ -83,6 +83,11 @@ class Posterior(Protocol):
         """Where draws are computed."""
         ...
 
+    @property
+    def num_distinct(self) -> int | None:
+        """How many draws there are before they repeat; None where they never do."""
+        ...
+
     def warm_up(self) -> None:
         """Compile what the first block would wait for."""
         ...

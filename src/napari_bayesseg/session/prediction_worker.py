@@ -111,6 +111,7 @@ def run_prediction(request: PredictionRequest, listener: RunListener, job: Job) 
             measures=settings.measures,
             percentiles=settings.percentiles,
             precision=settings.precision,
+            flips=settings.flips,
             store_dtype=settings.store_dtype,
             skip_below=settings.skip_below,
             skip_outside=settings.skip_outside,

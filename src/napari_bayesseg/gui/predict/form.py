@@ -56,6 +56,7 @@ FIELDS: Mapping[str, FormField] = {
     "memory": FormField("Memory (GB)"),
     "device": FormField("Device"),
     "precision": FormField("Precision", is_advanced=True),
+    "flips": FormField("Flips (axes)", is_advanced=True),
     "seed": FormField("Seed", is_advanced=True),
     "block_shape": FormField("Block (voxels)", is_advanced=True),
     "percentiles": FormField("Percentiles", is_advanced=True),

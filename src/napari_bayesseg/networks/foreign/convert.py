@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from napari_bayesseg.core.errors import CheckpointError, SettingsError
 from napari_bayesseg.core.settings import validation_message
-from napari_bayesseg.networks.checkpoint import ModelCard, check_names, save_model
+from napari_bayesseg.networks.checkpoint import ModelCard, save_model
 from napari_bayesseg.networks.foreign.build import build_foreign
 from napari_bayesseg.networks.foreign.engine import make_engine
 from napari_bayesseg.networks.foreign.spec import ForeignSpec
 from napari_bayesseg.networks.foreign.state_dict import read_state_dict
 from napari_bayesseg.networks.spec import VNetSpec
 from napari_bayesseg.networks.vnet3d import VNet
+from napari_bayesseg.networks.weights_file import check_names
 
 __all__ = ["convert_model", "describe_network"]
 

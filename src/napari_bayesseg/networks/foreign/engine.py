@@ -149,16 +149,25 @@ class WholeEngine:
         return self._cost.of(self.read_roi(core, extent).size, item_bytes)
 
 
-def make_engine(network: nn.Module, in_channels: int) -> Engine:
+def make_engine(network: nn.Module, in_channels: int, *, is_member: bool = False) -> Engine:
     """Put our dropout into a network and choose how it is run.
+
+    Parameters
+    ----------
+    network : nn.Module
+    in_channels : int
+        Channels of the scan.
+    is_member : bool
+        Of several networks that together make a posterior: then nothing in it need be random.
 
     Raises
     ------
     CheckpointError
-        If nothing in it is random, or its output has another shape than its input.
+        If nothing in it is random though it is no member, or its output has another shape than
+        its input.
     """
     layers = replace_dropout(network.eval())
-    if not layers:
+    if not layers and not is_member:
         raise _alike()
     try:
         graph = trace(network, in_channels)
@@ -167,7 +176,7 @@ def make_engine(network: nn.Module, in_channels: int) -> Engine:
         live = [name for name, module in named if has_live_statistics(module)]
         why = f"{reason}; {_normalising(live)}" if live else str(reason)
         return WholeEngine(network, in_channels, why)
-    if not graph.random[-1]:
+    if not graph.random[-1] and not is_member:
         raise _alike()
     z, y, x = (8 * s for s in graph.stride)
     if graph.extents((z, y, x))[-1] != (z, y, x):

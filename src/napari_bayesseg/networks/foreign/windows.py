@@ -76,6 +76,8 @@ def shrinking_windows(graph: Graph, core: Roi, extent: Index3) -> GraphWindows:
             values[i] = _joined(values[i], source)
             if graph.random[position] and not graph.random[i]:
                 kept[i] = _joined(kept.get(i), source)
+    if not graph.random[-1]:  # then the draw is what the deterministic part gives
+        kept[len(graph.nodes)] = Window(core, extents[-1])
     return GraphWindows(Window(core, extents[-1]), tuple(values), kept)
 
 

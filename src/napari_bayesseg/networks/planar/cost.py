@@ -29,11 +29,11 @@ def planar_cost(spec: VNetSpec, windows: VNetWindows, *, paired: bool) -> Networ
         words = stored_words(channels, paired=paired)
         is_bottleneck = level == len(spec.channels) - 1
         kept += Grid(frame).words(words)
-        if spec.decoder == "dropout" and not is_bottleneck:
+        if spec.decoder != "variational" and not is_bottleneck:
             kept += Grid(frame).words(rounded_up(channels))
         if not is_bottleneck:
             draw += 2 * Grid(frame).words(words)
-    draw += Grid(frames[0]).words(rounded_up(spec.num_classes))
+    draw += Grid(frames[0]).words(rounded_up(spec.num_outputs))
     encoder = before = 0
     for frame, channels in zip(
         encoder_frames(windows, spec.kernel_size), spec.channels, strict=True

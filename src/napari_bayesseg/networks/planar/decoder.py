@@ -19,6 +19,8 @@ from napari_bayesseg.networks.planar.tensors import Grid, Singles, Words
 from napari_bayesseg.networks.planar.weights import DrawWeights, PlanarWeights
 from napari_bayesseg.networks.spec import VNetSpec
 from napari_bayesseg.networks.window import needed_by_convolution
+from napari_bayesseg.numerics.logit_noise import LOG_VARIANCE_RANGE, noise_nodes
+from napari_bayesseg.numerics.planar.noisy_rows import noisy_softmax_rows
 from napari_bayesseg.numerics.planar.rows import softmax_rows
 
 __all__ = ["PlanarDecoder"]
@@ -129,12 +131,12 @@ class PlanarDecoder:
         inputs, epilogue = [Input(below, draw.head)], self._weights.head
         pairs = (self._paired, self._paired)
         convolve(grid, inputs, rectified, output, spec.kernel_size, epilogue, paired=pairs)
-        logits = workspace.tensor(grid, rounded_up(spec.num_classes), 0, "logits")
+        outputs = workspace.tensor(grid, rounded_up(spec.num_outputs), 0, "outputs")
         inputs, epilogue = [Input(rectified, draw.classifier)], self._weights.classifier
         convolve(
             grid,
             inputs,
-            logits,
+            outputs,
             output,
             _POINT,
             epilogue,
@@ -142,4 +144,9 @@ class PlanarDecoder:
             paired=(self._paired, False),
         )
         begin = np.array(grid.plane_and_position(output.start))
-        softmax_rows(logits[: spec.num_classes].view(np.float32), begin, grid.pitch, out)
+        values = outputs[: spec.num_outputs].view(np.float32)
+        if spec.noise == "none":
+            softmax_rows(values, begin, grid.pitch, out)
+            return
+        nodes, limits = noise_nodes(spec.num_classes), np.array(LOG_VARIANCE_RANGE, np.float32)
+        noisy_softmax_rows(values, nodes, limits, begin, grid.pitch, out)

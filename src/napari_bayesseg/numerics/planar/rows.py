@@ -21,6 +21,7 @@ from napari_bayesseg.numerics.compilation import compiled
 
 __all__ = [
     "clear",
+    "exponential",
     "pool_maximum",
     "softmax_rows",
     "transform_rows",
@@ -135,7 +136,7 @@ def pool_maximum(
 
 
 @register_jitable
-def _exponential(x: Any) -> Any:
+def exponential(x: Any) -> Any:
     """Return e**x for x <= 0 in single precision, within two units of the last place.
 
     x = n ln 2 + r with |r| <= ln(2) / 2, ln 2 in two parts (Cody and Waite, "Software manual for
@@ -194,7 +195,7 @@ def softmax_rows(logits: Line, begin: Whole, pitch: int, out: Line) -> None:
             for c in range(classes):
                 row = out[c, z, y]
                 for x in range(columns):
-                    row[x] = _exponential(row[x] - largest[x])
+                    row[x] = exponential(row[x] - largest[x])
                     total[x] += row[x]
             for c in range(classes):
                 row = out[c, z, y]
