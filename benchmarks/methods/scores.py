@@ -1,0 +1,192 @@
+"""Each contender judged on each scan, as it is and under every shift; kept beside the models."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.methods.contenders import NUM_SAMPLES, Contender
+from benchmarks.methods.data import StudyData, load_data
+from benchmarks.methods.prediction import Predictor, ScanPrediction
+from benchmarks.methods.runs import Run
+from benchmarks.methods.training import (
+    model_folder,
+    num_processes,
+    single_thread,
+    study_folder,
+)
+from benchmarks.shifts import IN_DOMAIN, SHIFTS, shifted
+from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.evaluation.evaluate import evaluate_arrays
+from napari_bayesseg.evaluation.evaluation import Evaluation, class_mean
+from napari_bayesseg.io.atomic import replace_atomically
+from napari_bayesseg.training.dataset import TrainingPair
+
+__all__ = ["CONDITIONS", "CURVES", "Condition", "Scores", "Task", "load_scores", "score_missing"]
+
+Condition = tuple[str, float]
+Scores = Mapping[str, Mapping[str, Any]]
+"""Of one contender and seed: by condition as text, by case, a number or a list by name."""
+
+CONDITIONS: tuple[Condition, ...] = (
+    IN_DOMAIN,
+    *((kind, strength) for kind, (_, strengths) in SHIFTS.items() for strength in strengths),
+)
+CURVES = ("removed", "bin_counts", "bin_confidence", "bin_accuracy")
+"""Scores that are lists."""
+
+_ENTROPY, _INFORMATION = "predictive_entropy", "mutual_information"
+_ALEATORIC = "expected_entropy"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one file of scores holds.
+
+    Attributes
+    ----------
+    contender : Contender
+    run : Run
+    split : str
+        ``"testing"``, or ``"choosing"`` while the study is being made.
+    conditions : tuple of (str, float)
+        Shifts to judge under.
+    """
+
+    contender: Contender
+    run: Run
+    split: str
+    conditions: tuple[Condition, ...]
+
+    @property
+    def file(self) -> Path:
+        """Where the scores are kept."""
+        return study_folder() / "scores" / f"{self.contender.key(self.run)}-{self.split}.json"
+
+
+def condition_name(condition: Condition) -> str:
+    """Return a condition in words: ``"blur 1.5"``."""
+    kind, strength = condition
+    return "as it is" if condition == IN_DOMAIN else f"{kind} {strength:g}"
+
+
+def load_scores(task: Task) -> dict[str, dict[str, Any]]:
+    """Return the scores that are there, by condition and case."""
+    if not task.file.is_file():
+        return {}
+    found: dict[str, dict[str, Any]] = json.loads(task.file.read_text(encoding="utf-8"))
+    return found
+
+
+def score_missing(tasks: Sequence[Task]) -> None:
+    """Judge what has not been judged, several contenders at a time."""
+    missing = [task for task in tasks if _conditions_left(task)]
+    if not missing:
+        return
+    sys.stderr.write(f"judging {len(missing)} contenders\n")
+    (study_folder() / "scores").mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(
+        num_processes(), mp_context=get_context("spawn"), initializer=single_thread
+    ) as pool:
+        pending = {pool.submit(_score, task): task for task in missing}
+        for done, future in enumerate(as_completed(pending), 1):
+            future.result()
+            sys.stderr.write(f"{done}/{len(missing)} {pending[future].file.stem}\n")
+
+
+def _conditions_left(task: Task) -> list[Condition]:
+    known = load_scores(task)
+    return [c for c in task.conditions if condition_name(c) not in known]
+
+
+def _score(task: Task) -> None:
+    data = load_data(task.run.data)
+    cases: Sequence[TrainingPair] = getattr(data, task.split)
+    contender = task.contender
+    predictor = Predictor(
+        model_folder(task.run), NUM_SAMPLES, flips=contender.flips, plain=contender.plain
+    )
+    found = load_scores(task)
+    for condition in _conditions_left(task):
+        name = condition_name(condition)
+        found[name] = {case.name: _judge(predictor, data, case, condition) for case in cases}
+        with replace_atomically(task.file) as temporary:
+            text = json.dumps(_without_nan(found), allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _judge(
+    predictor: Predictor, data: StudyData, case: TrainingPair, condition: Condition
+) -> dict[str, Any]:
+    assert case.labels is not None
+    whole = Roi.whole(case.scan.shape)
+    # Every contender sees the same noise; another case, another.
+    seed = zlib.crc32(case.name.encode())
+    voxels = shifted(case.scan.read(whole), *condition, seed)
+    prediction = predictor(voxels)
+    spec = case.scan.spec.geometry
+    evaluation = evaluate_arrays(
+        prediction.mean_probability,
+        prediction.measures,
+        case.labels.read(whole),
+        spec.spacing,
+        data.class_names,
+        unit=spec.unit,
+        surfaces=False,
+    )
+    return _numbers(evaluation, prediction)
+
+
+def _numbers(evaluation: Evaluation, prediction: ScanPrediction) -> dict[str, Any]:
+    entropy, information = (evaluation.scores(name) for name in (_ENTROPY, _INFORMATION))
+    reliability = evaluation.reliability
+    return {
+        "dice": class_mean(evaluation.dice),
+        "wrong": 1.0 - evaluation.accuracy,
+        "auroc": entropy.error_auroc,
+        "auroc_information": information.error_auroc,
+        "at_5_percent": entropy.error_removed_at_5_percent,
+        "at_5_percent_information": information.error_removed_at_5_percent,
+        "ece": evaluation.expected_calibration_error,
+        "nll": evaluation.negative_log_likelihood,
+        "brier": evaluation.brier_score,
+        "aurc": entropy.aurc,
+        "pavpu": entropy.pavpu,
+        "pavpu_area": _area(entropy.patch_curve.threshold, entropy.patch_curve.pavpu),
+        "pavpu_area_information": _area(
+            information.patch_curve.threshold, information.patch_curve.pavpu
+        ),
+        "epistemic": float(prediction.measures[_INFORMATION].mean()),
+        "aleatoric": float(prediction.measures[_ALEATORIC].mean()),
+        "removed": list(entropy.error_removed.removed),
+        "bin_counts": list(reliability.counts),
+        "bin_confidence": list(reliability.confidence),
+        "bin_accuracy": list(reliability.accuracy),
+    }
+
+
+def _area(thresholds: Sequence[float], values: Sequence[float]) -> float:
+    """Return the mean of a curve over its thresholds, from the least to the largest."""
+    known = ~np.isnan(values)
+    x, y = np.asarray(thresholds)[known], np.asarray(values)[known]
+    if len(x) < 2 or x[-1] == x[0]:
+        return math.nan
+    return float(np.trapezoid(y, x) / (x[-1] - x[0]))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
