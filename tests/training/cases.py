@@ -40,7 +40,7 @@ def tiny_case(
 ) -> TrainingCase:
     """A bright slab on dark ground: the grey value alone tells the class."""
     rng = np.random.default_rng(seed)
-    labels = np.zeros(shape, np.uint8)
+    labels = np.zeros(shape, np.int32)
     labels[:, shape[1] // 3 : 2 * shape[1] // 3] = 1
     image = (2.0 * labels - 0.7 + rng.normal(0, 0.1, shape)).astype(np.float32)
     return TrainingCase(name, image, labels, Geometry.from_spacing(spacing, unit="micrometer"))
@@ -54,6 +54,6 @@ def write_pairs(root: Path, count: int = 3, **changes: Any) -> tuple[Path, Path]
     for index in range(count):
         case = tiny_case(seed=index, **changes)
         grey = (case.image * 400 + 1000).astype(np.uint16)
-        for folder, values in zip(folders, (grey, case.labels), strict=True):
+        for folder, values in zip(folders, (grey, case.labels.astype(np.uint8)), strict=True):
             tifffile.imwrite(folder / f"s{index}.ome.tif", values, metadata=OME)
     return folders

@@ -8,8 +8,8 @@ import tifffile
 
 from napari_bayesseg.core.errors import FormatError, GeometryError
 from napari_bayesseg.networks.checkpoint import Normalisation
-from napari_bayesseg.training.dataset import find_pairs, load_cases, number_of_classes
-from tests.training.cases import OME, SPACING, tiny_case, write_pairs
+from napari_bayesseg.training.dataset import folder_pairs, load_cases, number_of_classes
+from tests.training.cases import OME, SPACING, tiny_case, tiny_settings, write_pairs
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -19,8 +19,9 @@ def touch(folder: Path, *names: str) -> Path:
     return folder
 
 
-def load(scans: Path, labels: Path):
-    return load_cases(find_pairs(scans, labels), Normalisation())
+def load(scans: Path, labels: Path, **changes: object):
+    settings = tiny_settings(**changes)
+    return load_cases(folder_pairs(scans, labels, settings), settings, Normalisation())
 
 
 def test_pairs_have_one_name_and_any_suffixes_in_the_order_of_names(tmp_path: Path) -> None:

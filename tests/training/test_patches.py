@@ -7,7 +7,8 @@ import torch
 from napari_bayesseg.training.patches import PatchSampler
 from tests.training.cases import tiny_case, tiny_settings
 
-PLAIN = {"flip": False, "transpose": False, "gain": 0.0, "shift": 0.0}
+OFF = {"flip": False, "transpose": False, "gain": 0.0, "shift": 0.0}
+PLAIN = {"augmentation": OFF}
 
 
 def sampler(case, seed: int = 0, **changes: object) -> PatchSampler:
@@ -48,7 +49,7 @@ def test_without_augmentation_patches_are_cut_out_unchanged() -> None:
 def test_grey_values_are_scaled_and_shifted_within_bounds() -> None:
     case = tiny_case(shape=(8, 8, 8))
     case.image[...] = 1.0
-    batches = sampler(case, gain=0.2, shift=0.5)
+    batches = sampler(case, augmentation={"gain": 0.2, "shift": 0.5})
     values = torch.cat([batches.batch()[0][:, 0, 0, 0, 0] for _ in range(200)])
     assert 0.3 <= values.min() < 0.5
     assert 1.5 < values.max() <= 1.7
@@ -75,7 +76,7 @@ def test_a_small_scan_is_padded_at_the_high_end_and_padding_does_not_count(
 
 def test_large_label_values_survive_padding() -> None:
     case = tiny_case(shape=(8, 8, 5))
-    labels = case.labels.astype(np.uint16) * 1023
+    labels = case.labels * 1023
     case = type(case)(case.name, case.image, labels, case.geometry)
     _, found = sampler(case, **PLAIN).batch()
     assert set(found.unique().tolist()) == {-1, 0, 1023}
@@ -87,7 +88,7 @@ def test_y_and_x_are_swapped_only_where_they_are_alike(
 ) -> None:
     """The slab lies across y: after a swap it lies across x."""
     case = tiny_case(shape=(8, 8, 8), spacing=spacing)
-    batches = sampler(case, **{**PLAIN, "transpose": True})
+    batches = sampler(case, augmentation={**OFF, "transpose": True})
     labels = torch.cat([batches.batch()[1] for _ in range(10)])
     along_x = (labels == labels[:, :, :, :1]).flatten(1).all(1)
     assert along_x.any()

@@ -62,7 +62,7 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, content: str) 
         ({"kernel_size": (3, 3, 4)}, "kernel_size must hold"),
         ({"channels": (4,)}, "channels"),
         ({"rho_init": 5.0}, "rho_init.*got 5"),
-        ({"gain": 1.0}, "gain.*got 1"),
+        ({"augmentation": {"gain": 1.0}}, "gain.*got 1"),
         ({"epochs": 1}, "'epochs' is no training setting; there are method, steps"),
         ({"method": "magic"}, "method"),
     ],

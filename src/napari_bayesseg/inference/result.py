@@ -127,6 +127,20 @@ class Result(RunRecord):
             self._check_stored(base)
         return self._excess(base) if is_excess else self._read(base)
 
+    def read_box(self, name: str, box: Roi) -> NDArray[Any]:
+        """Return a box of ``"labels"``, ``"mean_probability"`` or a stored measure, in memory.
+
+        A damaged part is refused; a lost one is only seen by :meth:`check_complete`.
+
+        Raises
+        ------
+        StoreError
+            If it was not stored, or part of the box is damaged.
+        """
+        if name not in ("labels", "mean_probability"):
+            self._check_stored(name)
+        return self._store.read_box(name, box)
+
     def _check_stored(self, measure: str) -> None:
         if measure not in self.measures:
             raise StoreError(

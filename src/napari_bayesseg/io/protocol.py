@@ -19,7 +19,7 @@ from napari_bayesseg.core.geometry import Geometry
 from napari_bayesseg.core.volume import LazyArray, Volume
 from napari_bayesseg.io.stored import StoredArray
 
-__all__ = ["VolumeContent", "VolumeReader", "VolumeWriter"]
+__all__ = ["DatasetReader", "VolumeContent", "VolumeReader", "VolumeWriter"]
 
 
 @runtime_checkable
@@ -42,6 +42,15 @@ class VolumeReader(Protocol):
 
     def read(self, path: Path, axes: str | None) -> Volume:
         """Open a volume lazily; raise FormatError or GeometryError with one clear line."""
+        ...
+
+
+@runtime_checkable
+class DatasetReader(VolumeReader, Protocol):
+    """Reads files that hold several arrays, each with a name."""
+
+    def read_dataset(self, path: Path, axes: str | None, dataset: str) -> Volume:
+        """Open the array of that name lazily; raise as :meth:`read` does."""
         ...
 
 

@@ -8,14 +8,20 @@ from pathlib import Path
 
 from napari_bayesseg.core.errors import FormatError
 from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.io.hdf5 import Hdf5Reader
 from napari_bayesseg.io.nifti import NiftiReader
 from napari_bayesseg.io.ome_zarr import ZarrReader
-from napari_bayesseg.io.protocol import VolumeReader
+from napari_bayesseg.io.protocol import DatasetReader, VolumeReader
 from napari_bayesseg.io.tiff import TiffReader
 
 __all__ = ["READERS", "all_readers", "read_volume", "reader_for"]
 
-READERS: tuple[VolumeReader, ...] = (ZarrReader(), NiftiReader(), TiffReader())
+READERS: tuple[VolumeReader, ...] = (
+    ZarrReader(),
+    NiftiReader(),
+    TiffReader(),
+    Hdf5Reader(),
+)
 """The formats that come with the package, asked in this order."""
 _GROUP = "napari_bayesseg.readers"
 
@@ -36,18 +42,20 @@ def all_readers() -> tuple[VolumeReader, ...]:
     return (*READERS, *found)
 
 
-def read_volume(path: str | Path, *, axes: str | None = None) -> Volume:
+def read_volume(path: str | Path, axes: str | None = None, dataset: str | None = None) -> Volume:
     """Open a scan lazily: header now, voxels when they are indexed.
 
     Parameters
     ----------
     path : str or Path
-        TIFF (plain, BigTIFF, OME, ImageJ), OME-Zarr or zarr (a folder), NIfTI.
+        TIFF (plain, BigTIFF, OME, ImageJ), OME-Zarr or zarr (a folder), NIfTI, HDF5.
     axes : str, optional
         Needed for colour images and for more than three axes: one character for each stored
         axis, in the file's order. Z, Y and X say which axis is which; a digit takes that index
         of its axis. ``"1ZYX"`` is channel 1 of (C, Z, Y, X); ``"XYZ0"`` the first volume of a
         4D NIfTI; ``"ZYX0"`` the red of an RGB stack. Spacing stays with its stored axis.
+    dataset : str, optional
+        Of an HDF5 file with several datasets: the name of one, ``"group/name"``.
 
     Returns
     -------
@@ -58,13 +66,21 @@ def read_volume(path: str | Path, *, axes: str | None = None) -> Volume:
     Raises
     ------
     FormatError
-        If the file is missing, truncated, damaged, of an unknown kind, or needs `axes`.
+        If the file is missing, truncated, damaged, of an unknown kind, or needs `axes`
+        or `dataset`.
     GeometryError
         If its header places the voxels nowhere (zero or NaN spacing, singular affine).
     """
     place = Path(path)
     reader = reader_for(place)
+    if dataset is not None and not isinstance(reader, DatasetReader):
+        raise FormatError(
+            f"{place.name}: dataset={dataset!r} names an array inside an HDF5 file, and this is "
+            f"{reader.name}: leave it out"
+        )
     try:
+        if dataset is not None and isinstance(reader, DatasetReader):
+            return reader.read_dataset(place, axes, dataset)
         return reader.read(place, axes)
     except OSError as error:
         raise FormatError(
@@ -81,7 +97,7 @@ def reader_for(path: Path) -> VolumeReader:
     FormatError
         If there is nothing at `path`, it is empty, or no reader knows it.
     """
-    known = "TIFF, OME-Zarr or NIfTI"
+    known = "TIFF, OME-Zarr, NIfTI or HDF5"
     try:
         if not path.exists():
             raise FormatError(f"{path.name}: does not exist in {path.parent}: check the path")

@@ -203,6 +203,20 @@ class ResultArrays:
         except DAMAGE as error:
             raise self.damaged(name, error) from None
 
+    def read_box(self, name: str, box: Roi) -> NDArray[Any]:
+        """Return a box of an array (see :meth:`array`) in memory.
+
+        Raises
+        ------
+        StoreError
+            If the store has no such array, or a part of the box is damaged.
+        """
+        array = self.array(name)
+        try:
+            return np.asarray(array[(..., *box.slices)])
+        except DAMAGE as error:
+            raise self.damaged(name, error) from None
+
     def check_complete(self, name: str, finished: Iterable[Roi]) -> None:
         """Refuse an array of which a file is missing; see :meth:`read`."""
         array = self.array(name)

@@ -1,4 +1,4 @@
-"""Overlap of a prediction with the truth."""
+"""Overlap of a prediction with the truth, class by class, from one table of counts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,97 @@ from numpy.typing import NDArray
 
 from napari_bayesseg.core.errors import SettingsError
 
-__all__ = ["dice_per_class"]
+__all__ = ["ConfusionMatrix", "dice_of_counts", "dice_per_class", "jaccard_of_counts"]
+
+Counts = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
+
+class ConfusionMatrix:
+    """Voxels of each true class to which each class was given, counted piece by piece.
+
+    Parameters
+    ----------
+    num_classes : int
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        self._counts = np.zeros((num_classes, num_classes), np.int64)
+
+    def update(self, prediction: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]]) -> None:
+        """Count the voxels of a piece.
+
+        Parameters
+        ----------
+        prediction, truth : (...) int
+            Classes from 0 to ``num_classes - 1``.
+
+        Raises
+        ------
+        SettingsError
+            If the shapes differ, or a label is no class.
+        """
+        num_classes = len(self._counts)
+        _check(prediction, truth, num_classes)
+        codes = truth.reshape(-1).astype(np.intp)
+        codes *= num_classes
+        codes += prediction.reshape(-1)
+        found = np.bincount(codes, minlength=num_classes**2)
+        self._counts += found.reshape(num_classes, num_classes)
+
+    def merge(self, other: ConfusionMatrix) -> None:
+        """Add what another one has counted."""
+        self._counts += other._counts
+
+    def compute(self) -> Counts:
+        """Return the counts so far: ``(num_classes, num_classes)``, true class first."""
+        return self._counts.copy()
+
+
+def dice_of_counts(counts: Counts) -> Doubles:
+    """Dice coefficient of every class: twice the common voxels over the sum of both.
+
+    Parameters
+    ----------
+    counts : (C, C) int64
+        As :meth:`ConfusionMatrix.compute` gives them.
+
+    Returns
+    -------
+    (C,) float64
+        Between 0 and 1; NaN for a class that occurs in neither.
+
+    References
+    ----------
+    Dice, "Measures of the amount of ecologic association between species", 1945.
+    """
+    return _ratio(2 * np.diag(counts), counts.sum(0) + counts.sum(1))
+
+
+def jaccard_of_counts(counts: Counts) -> Doubles:
+    """Jaccard index of every class: the common voxels over those of either (IoU).
+
+    Parameters
+    ----------
+    counts : (C, C) int64
+        As :meth:`ConfusionMatrix.compute` gives them.
+
+    Returns
+    -------
+    (C,) float64
+        Between 0 and 1; NaN for a class that occurs in neither.
+
+    References
+    ----------
+    Jaccard, "The distribution of the flora in the alpine zone", 1912.
+    """
+    return _ratio(np.diag(counts), counts.sum(0) + counts.sum(1) - np.diag(counts))
 
 
 def dice_per_class(
     prediction: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]], num_classes: int
-) -> NDArray[np.float64]:
-    """Dice coefficient of every class: twice the common voxels over the sum of both.
+) -> Doubles:
+    """Dice coefficient of every class of two arrays; see :func:`dice_of_counts`.
 
     Parameters
     ----------
@@ -32,11 +116,15 @@ def dice_per_class(
     ------
     SettingsError
         If the shapes differ, or a label is no class.
-
-    References
-    ----------
-    Dice, "Measures of the amount of ecologic association between species", 1945.
     """
+    confusion = ConfusionMatrix(num_classes)
+    confusion.update(prediction, truth)
+    return dice_of_counts(confusion.compute())
+
+
+def _check(
+    prediction: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]], num_classes: int
+) -> None:
     if prediction.shape != truth.shape:
         raise SettingsError(
             f"prediction and truth must have one shape; got {prediction.shape} and {truth.shape}"
@@ -47,10 +135,9 @@ def dice_per_class(
                 f"labels of the {name} must be 0 to {num_classes - 1}; "
                 f"got {labels.min()} to {labels.max()}"
             )
-    scores = np.full(num_classes, np.nan)
-    for c in range(num_classes):
-        predicted, true = prediction == c, truth == c
-        total = np.count_nonzero(predicted) + np.count_nonzero(true)
-        if total:
-            scores[c] = 2 * np.count_nonzero(predicted & true) / total
-    return scores
+
+
+def _ratio(part: Counts, whole: Counts) -> Doubles:
+    values = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=values, where=whole > 0)
+    return values

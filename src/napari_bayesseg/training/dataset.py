@@ -1,25 +1,27 @@
-"""Pairs of scans and label volumes, matched by file name."""
+"""Scans and label volumes for training: matched by file name, checked, and read into memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bayesseg.core.errors import FormatError, GeometryError
+from napari_bayesseg.core.errors import FormatError
 from napari_bayesseg.core.geometry import Geometry, Roi
+from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.scan import normalise, summarise_scan
 from napari_bayesseg.io.crop_manifest import whole_scan_statistics
-from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.networks.checkpoint import Normalisation
+from napari_bayesseg.numerics.voxel_statistics import IntensityStatistics
+from napari_bayesseg.training.pairs import TrainingPair, check_same_grid, folder_pairs
+from napari_bayesseg.training.settings import TrainingSettings
 
-__all__ = ["TrainingCase", "find_pairs", "load_cases", "number_of_classes"]
+__all__ = ["TrainingCase", "TrainingPair", "folder_pairs", "load_cases", "number_of_classes"]
 
-_SUFFIXES = (".ome.tiff", ".ome.tif", ".nii.gz", ".ome.zarr", ".tiff", ".tif", ".nii", ".zarr")
+_LARGEST_LABEL = 1023
 
 
 @dataclass(frozen=True)
@@ -32,111 +34,96 @@ class TrainingCase:
         File name without its suffix.
     image : (Z, Y, X) float32
         Grey values in standard deviations from the scan's mean (see ``inference.scan``).
-    labels : (Z, Y, X) uint8 or uint16
+    labels : (Z, Y, X) int32 or None
+        Classes from 0; -1 where nobody has labelled. None where nobody has labelled anything.
     geometry : Geometry
     """
 
     name: str
     image: NDArray[np.float32]
-    labels: NDArray[Any]
+    labels: NDArray[np.int32] | None
     geometry: Geometry
 
 
-def _by_stem(folder: Path, what: str) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise FormatError(f"{folder}: {what} must be a folder of volumes; there is no such folder")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        suffix = next((s for s in _SUFFIXES if path.name.lower().endswith(s)), None)
-        if suffix is None or path.name.startswith("."):
-            continue
-        stem = path.name[: -len(suffix)]
-        if stem in found:
-            raise FormatError(f"{folder}: both {found[stem].name} and {path.name} are named {stem}")
-        found[stem] = path
-    if not found:
-        raise FormatError(f"{folder}: holds no volume of a known format ({', '.join(_SUFFIXES)})")
-    return found
-
-
-def find_pairs(scans: Path, labels: Path) -> list[tuple[str, Path, Path]]:
-    """Match scans and labels by file name without suffix, sorted by name.
-
-    Raises
-    ------
-    FormatError
-        If a folder is missing or empty, or a file has no partner (it is named).
-    """
-    scan_files, label_files = _by_stem(scans, "scans"), _by_stem(labels, "labels")
-    for stem in sorted(scan_files.keys() ^ label_files.keys()):
-        missing_in = labels if stem in scan_files else scans
-        raise FormatError(f"{stem}: has no partner of that name in {missing_in}")
-    return [(stem, path, label_files[stem]) for stem, path in scan_files.items()]
-
-
 def load_cases(
-    pairs: Sequence[tuple[str, Path, Path]], normalisation: Normalisation
+    pairs: Sequence[TrainingPair], settings: TrainingSettings, normalisation: Normalisation
 ) -> list[TrainingCase]:
-    """Read the pairs of :func:`find_pairs` into memory, normalised as at prediction.
+    """Read pairs into memory, normalised as at prediction.
 
     Crops that a review has left are normalised by the grey values of the scan that they are of.
 
+    Parameters
+    ----------
+    pairs : sequence of TrainingPair
+    settings : TrainingSettings
+        ``data.ignore_label`` is the label value that becomes -1; the others keep their numbers.
+    normalisation : Normalisation
+        The percentiles at which grey values are clipped for mean and standard deviation.
+
     Raises
     ------
     FormatError
-        If labels are not whole numbers from 0.
+        If labels are not whole numbers from 0 to 1023, or all are to be ignored.
     GeometryError
-        If a pair has different shapes or spacings. Labels that carry no spacing take the scan's.
+        If a pair has different shapes or spacings, or lies at different places.
     """
-    cases = []
-    for name, scan_path, label_path in pairs:
-        scan, truth = read_volume(scan_path), read_volume(label_path)
-        if scan.shape != truth.shape:
-            raise GeometryError(
-                f"{name}: scan and labels must have one shape; "
-                f"got {scan.shape} and {truth.shape} voxels"
-            )
-        _check_spacing(name, scan.spec.geometry, truth.spec.geometry)
-        values = truth.read(Roi.whole(truth.shape))
+    for pair in pairs:  # all headers before the first voxel
+        check_same_grid(pair)
+    return [_load(pair, settings.data.ignore_label, normalisation) for pair in pairs]
+
+
+def _load(
+    pair: TrainingPair, ignore_label: int | None, normalisation: Normalisation
+) -> TrainingCase:
+    scan, labels = pair.scan, None
+    if pair.labels is not None:
+        values = pair.labels.read(Roi.whole(pair.labels.shape))
+        labels = _as_labels(pair.name, values, ignore_label)
+    statistics = _statistics(scan, normalisation)
+    image = normalise(scan.read(Roi.whole(scan.shape)), statistics)[0]
+    return TrainingCase(pair.name, image, labels, scan.spec.geometry)
+
+
+def _statistics(scan: Volume, normalisation: Normalisation) -> IntensityStatistics:
+    if scan.spec.source is not None:
         percentiles = (normalisation.low_percentile, normalisation.high_percentile)
-        statistics = whole_scan_statistics(scan_path, percentiles)
-        if statistics is None:
-            statistics = summarise_scan(scan, normalisation).statistics
-        image = normalise(scan.read(Roi.whole(scan.shape)), statistics)[0]
-        cases.append(TrainingCase(name, image, _as_labels(name, values), scan.spec.geometry))
-    return cases
+        whole = whole_scan_statistics(scan.spec.source, percentiles)
+        if whole is not None:
+            return whole
+    return summarise_scan(scan, normalisation).statistics
 
 
-def _check_spacing(name: str, scan: Geometry, labels: Geometry) -> None:
-    if labels.unit == "pixel" and labels.spacing == (1.0, 1.0, 1.0):
-        return  # a file that says nothing contradicts nothing
-    if scan.unit != labels.unit or not np.allclose(scan.spacing, labels.spacing, rtol=1e-3):
-        raise GeometryError(
-            f"{name}: scan and labels must have one spacing; got {scan.spacing} {scan.unit} and "
-            f"{labels.spacing} {labels.unit} (z, y, x)"
-        )
-
-
-def _as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    if values.dtype == bool:
-        return values.astype(np.uint8)
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 1023 or not np.array_equal(values, np.round(values)):
+def _as_labels(name: str, values: NDArray[Any], ignore_label: int | None) -> NDArray[np.int32]:
+    ignored = np.zeros(values.shape, bool) if ignore_label is None else values == ignore_label
+    if ignored.all():
         raise FormatError(
-            f"{name}: labels must be whole numbers from 0 to 1023; got {low:g} to {high:g}"
+            f"{name}: every voxel has the label {ignore_label}, which ignore_label leaves out: "
+            "label some, or take the file away"
         )
-    return values.astype(np.uint8 if high < 256 else np.uint16)
+    classes = values[~ignored] if ignored.any() else values
+    low, high = float(classes.min()), float(classes.max())
+    is_whole = values.dtype.kind in "biu" or np.array_equal(classes, np.round(classes))
+    if not is_whole or not 0 <= low <= high <= _LARGEST_LABEL:
+        raise FormatError(
+            f"{name}: labels must be whole numbers from 0 to {_LARGEST_LABEL}; "
+            f"got {low:g} to {high:g}"
+            + ("" if low < 0 or is_whole else ", some of them fractions or NaN")
+        )
+    if not ignored.any():
+        return values.astype(np.int32)
+    return np.where(ignored, 0, values).astype(np.int32) - ignored.astype(np.int32)
 
 
 def number_of_classes(cases: Sequence[TrainingCase], class_names: tuple[str, ...]) -> int:
-    """Return how many classes the labels hold, at least 2.
+    """Return how many classes the labels hold, at least 2; ignored voxels don't count.
 
     Raises
     ------
     FormatError
         If a label has no name.
     """
-    found = max(2, *(int(case.labels.max()) + 1 for case in cases))
+    labelled = [case.labels for case in cases if case.labels is not None]
+    found = max(2, *(int(labels.max()) + 1 for labels in labelled), 2)
     if class_names and found > len(class_names):
         raise FormatError(
             f"labels go up to {found - 1}, but class_names names {len(class_names)} classes from 0"

@@ -19,13 +19,10 @@ from napari_bayesseg.networks.normalisation import set_statistics
 from napari_bayesseg.networks.vnet3d import VNet
 from napari_bayesseg.training.dataset import TrainingCase
 from napari_bayesseg.training.losses import cross_entropy, free_energy
-from napari_bayesseg.training.method_settings import AugmentationSettings
-from napari_bayesseg.training.patches import PatchSampler
+from napari_bayesseg.training.patches import PatchSampler, validation_batches
 from napari_bayesseg.training.settings import TrainingSettings
 
 __all__ = ["Progress", "TrainingRecord", "fit", "learning_rate"]
-
-_NUM_VALIDATION_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def fit(
     model, optimiser = fabric.setup(network, optimiser)
     noise = torch.Generator().manual_seed(settings.seed)
     sampler = PatchSampler(cases, settings, np.random.default_rng([settings.seed, 1]))
-    checks = _validation_batches(held_out, settings)
+    checks = validation_batches(held_out, settings)
     record = TrainingRecord(
         num_training_voxels=sum(case.image.size for case in cases),
         intensity_range=_intensity_range(cases),
@@ -148,17 +145,6 @@ def _keep_best(
 def _intensity_range(cases: Sequence[TrainingCase]) -> tuple[float, float]:
     lows, highs = zip(*(np.percentile(case.image, (0.01, 99.99)) for case in cases), strict=True)
     return round(float(min(lows)), 3), round(float(max(highs)), 3)
-
-
-def _validation_batches(
-    held_out: Sequence[TrainingCase], settings: TrainingSettings
-) -> list[tuple[Tensor, Tensor]]:
-    if not held_out:
-        return []
-    unchanged = AugmentationSettings(flip=False, transpose=False, gain=0.0, shift=0.0)
-    plain = settings.model_copy(update={"augmentation": unchanged})
-    sampler = PatchSampler(held_out, plain, np.random.default_rng([settings.seed, 2]))
-    return [sampler.batch() for _ in range(_NUM_VALIDATION_BATCHES)]
 
 
 @torch.no_grad()

@@ -64,7 +64,7 @@ def _mean(values: Sequence[float], digits: int) -> float | None:
 def _score(card: ModelCard, posterior: PlanarPosterior, case: TrainingCase) -> dict[str, Any]:
     z, y, x = case.image.shape
     shape: Index3 = (z, y, x)
-    labels = np.empty(shape, case.labels.dtype)
+    labels = np.empty(shape, np.int32)
     maps = {name: np.empty(shape, np.float32) for name in _MEASURES}
     draws = [posterior.draw(index, seed=0) for index in range(_NUM_SAMPLES)]
     block_shape = choose_block_shape(
@@ -91,9 +91,14 @@ def _score(card: ModelCard, posterior: PlanarPosterior, case: TrainingCase) -> d
             labels[block.core.slices] = result.labels
             for name in _MEASURES:
                 maps[name][block.core.slices] = result.measures[name]
-    wrong = labels != case.labels
+    truth = case.labels if case.labels is not None else np.full(shape, -1, np.int32)
+    known = truth >= 0  # the others have no label to compare with
+    wrong = labels[known] != truth[known]
     return {
-        "dice": dice_per_class(labels, case.labels, len(card.class_names)),
+        "dice": dice_per_class(labels[known], truth[known], len(card.class_names)),
         "mean_mutual_information_nats": float(maps["mutual_information"].mean()),
-        **{f"error_auroc_{name}": error_auroc(values, wrong) for name, values in maps.items()},
+        **{
+            f"error_auroc_{name}": error_auroc(values[known], wrong)
+            for name, values in maps.items()
+        },
     }

@@ -107,6 +107,16 @@ class TrainingSettings(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _ignored_label_is_no_class(self) -> Self:
+        ignored = self.data.ignore_label
+        if ignored is not None and ignored < len(self.class_names):
+            raise ValueError(
+                f"ignore_label = {ignored} can't also be the class {self.class_names[ignored]!r} "
+                "of class_names: leave one of them out"
+            )
+        return self
+
     def statistics_mode(self, step: int) -> Statistics:
         """Return live, then accumulating, then population statistics for the rest of the run."""
         done = step / self.steps

@@ -24,7 +24,7 @@ from napari_bayesseg.networks.checkpoint import (
 from napari_bayesseg.networks.vnet3d import VNet
 from napari_bayesseg.training.dataset import (
     TrainingCase,
-    find_pairs,
+    folder_pairs,
     load_cases,
     number_of_classes,
 )
@@ -76,16 +76,18 @@ def train(
     """
     check_model_folder(out, overwrite=overwrite)
     choose_device(settings.device)
-    pairs = find_pairs(scans, labels)
-    if len(pairs) <= settings.num_validation:
+    pairs = folder_pairs(scans, labels, settings)
+    num_labelled = sum(pair.labels is not None for pair in pairs)
+    if num_labelled <= settings.num_validation:
         raise SettingsError(
-            f"num_validation = {settings.num_validation} scans can't be held out of {len(pairs)}: "
-            "set it lower, 0 for none, or add scans"
+            f"num_validation = {settings.num_validation} scans can't be held out of "
+            f"{num_labelled}: set it lower, 0 for none, or add scans"
         )
     normalisation = Normalisation()
-    cases = load_cases(pairs, normalisation)
-    split = len(cases) - settings.num_validation
-    training, held_out = cases[:split], cases[split:]
+    cases = load_cases(pairs, settings, normalisation)
+    labelled = [case for case in cases if case.labels is not None]
+    split = len(labelled) - settings.num_validation
+    training, held_out = labelled[:split], labelled[split:]
     num_classes = number_of_classes(cases, settings.class_names)
     started = time.perf_counter()
     network, record = fit(training, held_out, settings, num_classes, report)

@@ -19,7 +19,7 @@ from napari_bayesseg.review.files.crop_boxes import CropChoice, CropSettings
 from napari_bayesseg.review.files.crops import write_crops
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Status
-from napari_bayesseg.training.dataset import find_pairs, load_cases
+from napari_bayesseg.training.dataset import folder_pairs, load_cases
 from napari_bayesseg.training.train import train
 from tests.models import write_model
 from tests.review.cases import table_of
@@ -88,16 +88,17 @@ def test_pairs_hold_scan_and_reviewed_labels_at_their_place(review: Review, tmp_
     scan = read_volume(review.result.spec.source)
     before = review.result.spec.source.read_bytes()
     crops = write_crops(tmp_path / "out", review, SMALL)
-    pairs = find_pairs(tmp_path / "out" / "scans", tmp_path / "out" / "labels")
+    settings = tiny_settings()
+    pairs = folder_pairs(tmp_path / "out" / "scans", tmp_path / "out" / "labels", settings)
     manifest = json.loads((tmp_path / "out" / "crops.json").read_text())
     assert crops.count == len(pairs) == len(manifest["crops"]) == 2
     assert crops.places == 3
     labels = review.labels()
-    for (_, image_path, label_path), entry in zip(pairs, manifest["crops"], strict=True):
-        assert image_path.name == label_path.name == entry["name"]
+    for pair, entry in zip(pairs, manifest["crops"], strict=True):
+        image, truth = pair.scan, pair.labels
+        assert image.spec.source.name == truth.spec.source.name == entry["name"]
         box = Roi.parse(entry["box"], SHAPE)
         assert box.shape >= SMALL.least_shape
-        image, truth = read_volume(image_path), read_volume(label_path)
         np.testing.assert_array_equal(image.read(Roi.whole(image.shape)), scan.read(box))
         np.testing.assert_array_equal(truth.read(Roi.whole(truth.shape)), labels[box.slices])
         corner = scan.spec.geometry.matrix @ [*box.start, 1]
@@ -112,7 +113,7 @@ def test_pairs_hold_scan_and_reviewed_labels_at_their_place(review: Review, tmp_
     assert manifest["journal"]["sha256_of_last_row"] == review.journal_head
     assert review.result.spec.source.read_bytes() == before
     # Training normalises each by the whole scan, as prediction does.
-    seen = load_cases(pairs, Normalisation())
+    seen = load_cases(pairs, settings, Normalisation())
     whole = review.result.checked_scan().read(Roi.whole(SHAPE))
     for case, entry in zip(seen, manifest["crops"], strict=True):
         expected = whole[Roi.parse(entry["box"], SHAPE).slices]
