@@ -54,17 +54,13 @@ class Predictor:
     ----------
     folder : Path
         Model folder.
-    num_samples : int
-        Draws, capped where fewer differ; 1 with `plain`.
     flips : str
         Letters of axes; see ``posteriors.flips``.
     plain : bool
         One pass of a network of MONAI without its dropout.
     """
 
-    def __init__(
-        self, folder: Path, num_samples: int, *, flips: str = "", plain: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, *, flips: str = "", plain: bool = False) -> None:
         with warnings.catch_warnings():
             # The scans are predicted in one piece: passes over whole scans lose nothing.
             warnings.simplefilter("ignore", BayesSegWarning)
@@ -73,20 +69,21 @@ class Predictor:
                 self.posterior = _one_pass(folder, self.card)
             else:
                 self.posterior, *_ = open_model(folder, _CPU, flips=flips)
-        distinct = self.posterior.num_distinct
-        self.num_samples = num_samples if distinct is None else min(num_samples, distinct)
 
-    def __call__(self, voxels: NDArray[np.float32]) -> ScanPrediction:
+    def __call__(self, voxels: NDArray[np.float32], num_samples: int) -> ScanPrediction:
         """Predict a scan.
 
         Parameters
         ----------
         voxels : (Z, Y, X) float32
             Raw grey values.
+        num_samples : int
+            Draws; fewer are made where fewer differ.
         """
         volume = Volume.from_array(voxels, name="scan")
         scan = NormalisedScan(volume, summarise_scan(volume, self.card.normalisation).statistics)
-        draws = KeyedDraws(self.posterior, self.num_samples, seed=0)
+        distinct = self.posterior.num_distinct
+        draws = KeyedDraws(self.posterior, min(num_samples, distinct or num_samples), seed=0)
         whole = Roi.whole(volume.shape)
         found = predict_block(
             self.posterior,

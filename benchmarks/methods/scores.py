@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.methods.contenders import NUM_SAMPLES, Contender
-from benchmarks.methods.data import StudyData, load_data
-from benchmarks.methods.prediction import Predictor, ScanPrediction
+from benchmarks.methods.contenders import NUM_SAMPLES, NUM_SAMPLES_UNDER_SHIFT, Contender
+from benchmarks.methods.data import load_data
+from benchmarks.methods.prediction import Predictor
 from benchmarks.methods.runs import Run
 from benchmarks.methods.training import (
     model_folder,
@@ -27,12 +27,23 @@ from benchmarks.methods.training import (
 )
 from benchmarks.shifts import IN_DOMAIN, SHIFTS, shifted
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.evaluation.curves import PatchCurve
 from napari_bayesseg.evaluation.evaluate import evaluate_arrays
 from napari_bayesseg.evaluation.evaluation import Evaluation, class_mean
 from napari_bayesseg.io.atomic import replace_atomically
 from napari_bayesseg.training.dataset import TrainingPair
 
-__all__ = ["CONDITIONS", "CURVES", "Condition", "Scores", "Task", "load_scores", "score_missing"]
+__all__ = [
+    "CONDITIONS",
+    "CURVES",
+    "Condition",
+    "Scores",
+    "Task",
+    "condition_name",
+    "judge",
+    "load_scores",
+    "score_missing",
+]
 
 Condition = tuple[str, float]
 Scores = Mapping[str, Mapping[str, Any]]
@@ -61,12 +72,15 @@ class Task:
         ``"testing"``, or ``"choosing"`` while the study is being made.
     conditions : tuple of (str, float)
         Shifts to judge under.
+    every : int
+        Every n-th scan is judged.
     """
 
     contender: Contender
     run: Run
     split: str
     conditions: tuple[Condition, ...]
+    every: int = 1
 
     @property
     def file(self) -> Path:
@@ -89,8 +103,11 @@ def load_scores(task: Task) -> dict[str, dict[str, Any]]:
 
 
 def score_missing(tasks: Sequence[Task]) -> None:
-    """Judge what has not been judged, several contenders at a time."""
-    missing = [task for task in tasks if _conditions_left(task)]
+    """Judge what has not been judged, several contenders at a time.
+
+    Two tasks must not share a file.
+    """
+    missing = [task for task in tasks if _left(task)]
     if not missing:
         return
     sys.stderr.write(f"judging {len(missing)} contenders\n")
@@ -104,81 +121,110 @@ def score_missing(tasks: Sequence[Task]) -> None:
             sys.stderr.write(f"{done}/{len(missing)} {pending[future].file.stem}\n")
 
 
-def _conditions_left(task: Task) -> list[Condition]:
+def _cases(task: Task) -> Sequence[TrainingPair]:
+    data = load_data(task.run.data)
+    cases: Sequence[TrainingPair] = getattr(data, task.split)
+    return cases[:: task.every]
+
+
+def _left(task: Task) -> list[tuple[Condition, TrainingPair]]:
+    """Return what a task has not judged yet."""
     known = load_scores(task)
-    return [c for c in task.conditions if condition_name(c) not in known]
+    return [
+        (condition, case)
+        for condition in task.conditions
+        for case in _cases(task)
+        if case.name not in known.get(condition_name(condition), {})
+    ]
 
 
 def _score(task: Task) -> None:
-    data = load_data(task.run.data)
-    cases: Sequence[TrainingPair] = getattr(data, task.split)
-    contender = task.contender
+    contender, class_names = task.contender, load_data(task.run.data).class_names
     predictor = Predictor(
-        model_folder(task.run), NUM_SAMPLES, flips=contender.flips, plain=contender.plain
+        model_folder(task.run), flips=contender.flips, plain=contender.plain
     )
     found = load_scores(task)
-    for condition in _conditions_left(task):
-        name = condition_name(condition)
-        found[name] = {case.name: _judge(predictor, data, case, condition) for case in cases}
-        with replace_atomically(task.file) as temporary:
-            text = json.dumps(_without_nan(found), allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+    judged_last = None
+    for condition, case in _left(task):
+        if judged_last not in (None, condition):
+            _save(task, found)
+        scores = judge(predictor, class_names, case, condition)
+        found.setdefault(condition_name(condition), {})[case.name] = scores
+        judged_last = condition
+    _save(task, found)
 
 
-def _judge(
-    predictor: Predictor, data: StudyData, case: TrainingPair, condition: Condition
+def _save(task: Task, found: Mapping[str, Any]) -> None:
+    with replace_atomically(task.file) as temporary:
+        text = json.dumps(_without_nan(found), allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def judge(
+    predictor: Predictor, class_names: Sequence[str], case: TrainingPair, condition: Condition
 ) -> dict[str, Any]:
+    """Predict a scan under one condition, and return its scores.
+
+    The mutual information is judged by the scans as they are only.
+    """
     assert case.labels is not None
     whole = Roi.whole(case.scan.shape)
     # Every contender sees the same noise; another case, another.
     seed = zlib.crc32(case.name.encode())
-    voxels = shifted(case.scan.read(whole), *condition, seed)
-    prediction = predictor(voxels)
-    spec = case.scan.spec.geometry
+    usual = condition == IN_DOMAIN
+    prediction = predictor(
+        shifted(case.scan.read(whole), *condition, seed),
+        NUM_SAMPLES if usual else NUM_SAMPLES_UNDER_SHIFT,
+    )
+    measures = (_ENTROPY, _INFORMATION) if usual else (_ENTROPY,)
+    geometry = case.scan.spec.geometry
     evaluation = evaluate_arrays(
         prediction.mean_probability,
-        prediction.measures,
+        {name: prediction.measures[name] for name in measures},
         case.labels.read(whole),
-        spec.spacing,
-        data.class_names,
-        unit=spec.unit,
+        geometry.spacing,
+        class_names,
+        unit=geometry.unit,
         surfaces=False,
     )
-    return _numbers(evaluation, prediction)
-
-
-def _numbers(evaluation: Evaluation, prediction: ScanPrediction) -> dict[str, Any]:
-    entropy, information = (evaluation.scores(name) for name in (_ENTROPY, _INFORMATION))
-    reliability = evaluation.reliability
     return {
+        **_numbers(evaluation),
+        "epistemic": float(prediction.measures[_INFORMATION].mean()),
+        "aleatoric": float(prediction.measures[_ALEATORIC].mean()),
+    }
+
+
+def _numbers(evaluation: Evaluation) -> dict[str, Any]:
+    entropy = evaluation.scores(_ENTROPY)
+    reliability = evaluation.reliability
+    found = {
         "dice": class_mean(evaluation.dice),
         "wrong": 1.0 - evaluation.accuracy,
         "auroc": entropy.error_auroc,
-        "auroc_information": information.error_auroc,
         "at_5_percent": entropy.error_removed_at_5_percent,
-        "at_5_percent_information": information.error_removed_at_5_percent,
         "ece": evaluation.expected_calibration_error,
         "nll": evaluation.negative_log_likelihood,
         "brier": evaluation.brier_score,
         "aurc": entropy.aurc,
         "pavpu": entropy.pavpu,
-        "pavpu_area": _area(entropy.patch_curve.threshold, entropy.patch_curve.pavpu),
-        "pavpu_area_information": _area(
-            information.patch_curve.threshold, information.patch_curve.pavpu
-        ),
-        "epistemic": float(prediction.measures[_INFORMATION].mean()),
-        "aleatoric": float(prediction.measures[_ALEATORIC].mean()),
+        "pavpu_area": _area(entropy.patch_curve),
         "removed": list(entropy.error_removed.removed),
         "bin_counts": list(reliability.counts),
         "bin_confidence": list(reliability.confidence),
         "bin_accuracy": list(reliability.accuracy),
     }
+    if _INFORMATION in evaluation.measures:
+        information = evaluation.scores(_INFORMATION)
+        found["auroc_information"] = information.error_auroc
+        found["at_5_percent_information"] = information.error_removed_at_5_percent
+        found["pavpu_area_information"] = _area(information.patch_curve)
+    return found
 
 
-def _area(thresholds: Sequence[float], values: Sequence[float]) -> float:
-    """Return the mean of a curve over its thresholds, from the least to the largest."""
-    known = ~np.isnan(values)
-    x, y = np.asarray(thresholds)[known], np.asarray(values)[known]
+def _area(curve: PatchCurve) -> float:
+    """Return the mean PAvPU over the thresholds, from the surest patch to the least sure."""
+    known = ~np.isnan(curve.pavpu)
+    x, y = np.asarray(curve.threshold)[known], np.asarray(curve.pavpu)[known]
     if len(x) < 2 or x[-1] == x[0]:
         return math.nan
     return float(np.trapezoid(y, x) / (x[-1] - x[0]))
