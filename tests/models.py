@@ -8,18 +8,22 @@ from pathlib import Path
 import torch
 
 from napari_bayesseg.networks.checkpoint import ModelCard, save_model
+from napari_bayesseg.networks.methods import FINITE_METHODS
 from napari_bayesseg.networks.normalisation import GroupNorm
 from napari_bayesseg.networks.spec import VNetSpec
 from napari_bayesseg.networks.vnet3d import VNet
 
 METHODS = ("bcnn", "mc-dropout")
+"""Those whose single network has a random decoder and nothing else of its own."""
+_DECODERS = {"bcnn": "variational", "ensemble": "point", "sghmc": "point"}
 
 
 def small_spec(method: str = "bcnn", **changes: object) -> VNetSpec:
     values: dict[str, object] = {
         "num_classes": 3,
         "channels": (4, 8, 8),
-        "decoder": "variational" if method == "bcnn" else "dropout",
+        "decoder": _DECODERS.get(method, "dropout"),
+        "noise": "logit" if method == "heteroscedastic" else "none",
     }
     return VNetSpec.model_validate({**values, **changes})
 
@@ -53,10 +57,15 @@ def write_model(
     card: Mapping[str, object] | None = None,
     **changes: object,
 ) -> Path:
-    """Write a model folder; `card` holds further entries of its card, `changes` of its network."""
-    network = small_network(method, seed, **changes)
-    names = tuple(f"class {index}" for index in range(network.spec.num_probabilities))
-    entries = {"name": folder.name, "method": method, "network": network.spec, **(card or {})}
-    written = ModelCard.model_validate({"class_names": names, **entries})
-    save_model(folder, written, network)
+    """Write a model folder, with 3 members where the method has several.
+
+    `card` holds further entries of its card, `changes` of its network.
+    """
+    count = 3 if method in FINITE_METHODS else 1
+    networks = [small_network(method, seed + member, **changes) for member in range(count)]
+    spec = networks[0].spec
+    names = tuple(f"class {index}" for index in range(spec.num_probabilities))
+    entries = {"name": folder.name, "method": method, "network": spec, "members": count}
+    written = ModelCard.model_validate({"class_names": names, **entries, **(card or {})})
+    save_model(folder, written, *networks)
     return folder

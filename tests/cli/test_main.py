@@ -86,7 +86,7 @@ def test_an_interrupt_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) 
     replace(monkeypatch, KeyboardInterrupt())
     code, out, err = run("models")
     assert (code, out) == (130, "")
-    assert err == "stopped; the same predict command continues where it was\n"
+    assert err == "stopped; the same command continues where it was\n"
 
 
 def test_only_our_warnings_are_shown_each_in_one_line(

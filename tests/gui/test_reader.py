@@ -3,17 +3,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import h5py
 import npe2
 import numpy as np
 import pytest
 import tifffile
 import zarr
-from napari.layers import Layer
+from napari.layers import Image, Labels, Layer
 
-from napari_bayesseg.core.errors import BayesSegWarning, FormatError
+from napari_bayesseg.core.errors import BayesSegWarning, FormatError, StoreError
+from napari_bayesseg.gui.predict.scan_source import source_folder, volume_of
 from napari_bayesseg.gui.reader import get_reader
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.result import load_result
+from napari_bayesseg.io.readers import read_volume
 from tests.models import write_model
 
 VOXELS = np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 5, 6)
@@ -72,6 +75,50 @@ def test_a_zarr_array_opens_as_a_scan(tmp_path: Path) -> None:
     assert read is not None
     ((data, _),) = read(path)
     np.testing.assert_array_equal(np.asarray(data), VOXELS)
+
+
+def test_an_hdf5_file_opens_with_each_of_its_volumes(tmp_path: Path) -> None:
+    path = tmp_path / "patient.h5"
+    with h5py.File(path, "w") as file:
+        file["label"] = (VOXELS % 3).astype(np.uint8)
+        file["raw/image"] = VOXELS.astype(np.float32)
+        file["raw/plane"] = VOXELS[0]
+        file["raw/image"].attrs["element_size_um"] = (2.0, 0.5, 0.25)
+    image, labels = (Layer.create(*data) for data in get_reader(path)(path))
+    assert [image.name, labels.name] == ["patient raw/image", "patient label"]
+    assert (type(image), type(labels)) == (Image, Labels)
+    assert tuple(image.scale) == (2.0, 0.5, 0.25)
+    np.testing.assert_array_equal(np.asarray(labels.data), VOXELS % 3)
+    volume = volume_of(image)
+    assert volume.spec.source == path / "raw" / "image"
+    assert source_folder(image) == tmp_path  # a result lies beside the file
+    np.testing.assert_array_equal(read_volume(volume.spec.source).data[...], VOXELS)
+
+
+def test_an_hdf5_file_with_one_volume_is_a_scan(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["volume"], file["plane"] = VOXELS, VOXELS[0]
+    ((data, meta),) = npe2.read(
+        [str(tmp_path / "a.h5")], stack=False, plugin_name="napari-bayesseg"
+    )
+    assert meta["name"] == "a"
+    np.testing.assert_array_equal(np.asarray(data), VOXELS)
+
+
+def test_a_result_finds_its_scan_in_an_hdf5_file_again(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"] = np.random.default_rng(0).normal(size=(8, 16, 16)).astype(np.float32)
+        file["label"] = np.zeros((8, 16, 16), np.uint8)
+    scan = tmp_path / "a.h5" / "image"
+    model, out = write_model(tmp_path / "model"), tmp_path / "result.zarr"
+    predict(scan, model, out, num_samples=2, device="cpu")
+    result = load_result(out)
+    assert result.record["scan"]["path"] == str(scan.resolve())
+    assert result.checked_scan() is not None
+    shown = get_reader(out)(out)[0]
+    np.testing.assert_array_equal(np.asarray(shown[0]), read_volume(scan).data[...])
+    with pytest.raises(StoreError, match="overlaps"):
+        predict(scan, model, tmp_path / "a.h5", num_samples=2, device="cpu")
 
 
 @pytest.fixture(scope="module")

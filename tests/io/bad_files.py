@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 import tifffile
 import zarr
@@ -539,3 +540,169 @@ for name, change, words in (
     add(name, words, partial(image, **change))
     if name != "datasets_of_text":
         add(f"{name}_0.4", words, partial(image, version="0.4", **change))
+
+
+# HDF5
+
+
+def hdf5(folder: Path, keep: float = 1.0, name: str = "scan.h5", **kwargs) -> Path:
+    """Write a file with one dataset, ``raw``, and keep the first part of it."""
+    with h5py.File(folder / name, "w") as file:
+        file.create_dataset("raw", **{"data": SCAN, **kwargs})
+    content = (folder / name).read_bytes()
+    return put(folder, name, content[: int(len(content) * keep)])
+
+
+def hdf5_of(folder: Path, fill: Callable[[h5py.File], object]) -> Path:
+    with h5py.File(folder / "scan.h5", "w") as file:
+        fill(file)
+    return folder / "scan.h5"
+
+
+def hdf5_named(folder: Path, name: str, fill: Callable[[h5py.File], object]) -> Path:
+    """Return the path of a dataset in a file, as a person would name it."""
+    return hdf5_of(folder, fill) / name
+
+
+for suffix in (".h5", ".hdf5"):
+    add(f"empty{suffix}", "0 bytes", partial(put, name=f"scan{suffix}", content=b""))
+    add(f"text{suffix}", "no HDF5 file", partial(put, name=f"scan{suffix}", content=text))
+for keep in (0.001, 0.05, 0.5, 0.99):
+    add(f"truncated_h5_{keep}", "truncated", partial(hdf5, keep=keep))
+add("truncated_h5_gzip", "truncated", partial(hdf5, keep=0.9, compression="gzip"))
+
+
+def forged_hdf5(folder: Path, length: int, **kwargs) -> Path:
+    """Change the declared length of the first axis, wherever it is written."""
+    path = hdf5(folder, maxshape=(10**6, 17, 23), **kwargs)
+    content = path.read_bytes()
+    dimensions = struct.pack("<3Q", *SCAN.shape)
+    assert dimensions in content
+    return put(folder, path.name, content.replace(dimensions, struct.pack("<3Q", length, 17, 23)))
+
+
+add("forged_h5", "damaged", partial(forged_hdf5, length=500_000))
+add("forged_h5_gzip", "damaged", partial(forged_hdf5, length=500_000, compression="gzip"))
+add("forged_h5_petabytes", "can't be true|damaged", partial(forged_hdf5, length=2**45))
+
+
+@case("can't hold, not even packed 1100 to 1")
+def stretched_h5(folder: Path) -> Path:
+    """Much larger than what was ever written."""
+    path = hdf5(folder, maxshape=(None, 17, 23), compression="gzip")
+    with h5py.File(path, "a") as file:
+        file["raw"].resize(500_000, axis=0)
+    return path
+
+
+add("zero_axis_h5", "at least one voxel", partial(hdf5, data=SCAN[:0]))
+add("unwritten_h5", "never written", partial(hdf5, data=None, shape=(6, 17, 23), dtype="u2"))
+add("complex_h5", "holds no dataset of numbers", partial(hdf5, data=SCAN.astype(np.complex64)))
+add("compound_h5", "holds no dataset of numbers", partial(
+    hdf5, data=np.zeros((3, 4, 5), [("a", "u1"), ("b", "f4")])
+))  # fmt: skip
+add("texts_h5", "holds no dataset of numbers", partial(hdf5, data=[[["a"]]]))
+add("series_h5", "axes='0ZYX'", partial(hdf5, data=SCAN[np.newaxis].repeat(2, 0)))
+add("line_h5", "holds no dataset", partial(hdf5, data=SCAN[0, 0]))
+add("no_dataset_h5", "holds no dataset", partial(hdf5_of, fill=lambda file: file.create_group("a")))
+add("objects_h5", "holds no dataset", partial(hdf5_of, fill=lambda file: file.create_dataset(
+    "raw", (2, 2, 2), h5py.vlen_dtype(np.uint8)
+)))  # fmt: skip
+
+
+@case("one must be named: a \\(6, 17, 23\\), b/c")
+def several_datasets(folder: Path) -> Path:
+    return hdf5_of(folder, lambda file: file.update({"a": SCAN, "b/c": SCAN}))
+
+
+def filled(name: str, link: object) -> Callable[[h5py.File], object]:
+    return lambda file: file.update({"raw": SCAN, "group/deep": SCAN, name: link})
+
+
+def circle(file: h5py.File) -> None:
+    file["raw"], file["one"], file["two"] = SCAN, h5py.SoftLink("/two"), h5py.SoftLink("/one")
+
+
+def outside(folder: Path, name: str, link: Callable[[Path], object]) -> Path:
+    """Name a dataset that leads to another, existing file."""
+    with h5py.File(folder / "other.h5", "w") as file:
+        file["secret"] = SCAN
+    return hdf5_named(folder, name, filled("link", link(folder / "other.h5")))
+
+
+def shown(source: str, name: str) -> Callable[[h5py.File], object]:
+    def fill(file: h5py.File) -> None:
+        file["raw"] = SCAN
+        layout = h5py.VirtualLayout(SCAN.shape, SCAN.dtype)
+        layout[...] = h5py.VirtualSource(source, name, SCAN.shape)
+        file.create_virtual_dataset("view", layout)
+        file.create_virtual_dataset("second", layout)
+
+    return fill
+
+
+def view_of_a_view(file: h5py.File) -> None:
+    shown("other.h5", "secret")(file)
+    layout = h5py.VirtualLayout(SCAN.shape, SCAN.dtype)
+    layout[...] = h5py.VirtualSource(".", "view", SCAN.shape)
+    file.create_virtual_dataset("nested", layout)
+
+
+def raw_elsewhere(folder: Path) -> Path:
+    """Voxels in another file: HDF5 would read any file of the disk as voxels."""
+    put(folder, "other.raw", SCAN.tobytes())
+    return hdf5(folder, data=None, shape=SCAN.shape, dtype=SCAN.dtype, external=[
+        ("other.raw", 0, SCAN.nbytes)
+    ])  # fmt: skip
+
+
+def unknown_filter(folder: Path) -> Path:
+    """Change the number of the filter deflate to that of none."""
+    path = hdf5(folder, compression="gzip")
+    content = path.read_bytes()
+    found = struct.pack("<4H", 1, 8, 1, 1) + b"deflate"
+    assert content.count(found) == 1
+    return put(
+        folder, path.name, content.replace(found, struct.pack("<4H", 399, 8, 1, 1) + found[8:])
+    )
+
+
+add("external_raw_h5", "lie in another file", raw_elsewhere)
+add("unknown_filter_h5", "filter 399", unknown_filter)
+add("damaged_gzip_h5", "can't be read between voxels", lambda folder: damaged_hdf5(folder))
+
+
+def damaged_hdf5(folder: Path) -> Path:
+    path = hdf5(folder, compression="gzip", chunks=(3, 17, 23))
+    with h5py.File(path) as file:
+        chunk = file["raw"].id.get_chunk_info(1)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + 10 : chunk.byte_offset + 60] = b"\xff" * 50
+    return put(folder, path.name, bytes(content))
+
+
+NAMED: dict[str, tuple[Maker, str]] = {
+    "missing": (partial(hdf5_named, name="row", fill=filled("a", SCAN)), "'row' is missing.*raw"),
+    "group": (partial(hdf5_named, name="group", fill=filled("a", SCAN)), "'group' is a group"),
+    "below_dataset": (partial(hdf5_named, name="raw/x", fill=filled("a", SCAN)), "is missing"),
+    "line": (partial(hdf5_named, name="a", fill=filled("a", SCAN[0, 0])), "two axes or more"),
+    "scalar": (partial(hdf5_named, name="a", fill=filled("a", 3.0)), "two axes or more"),
+    "null": (partial(hdf5_named, name="a", fill=filled("a", h5py.Empty("f4"))), "two axes"),
+    "complex": (partial(hdf5_named, name="a", fill=filled("a", SCAN * 1j)), "real numbers"),
+    "circle": (partial(hdf5_named, name="one", fill=circle), "in a circle"),
+    "dangling": (
+        partial(hdf5_named, name="a", fill=filled("a", h5py.SoftLink("/no"))),
+        "is missing",
+    ),
+    "external": (
+        partial(outside, name="link", link=lambda other: h5py.ExternalLink(other.name, "/secret")),
+        "'other.h5'.*not followed",
+    ),
+    "external_group": (
+        partial(outside, name="link/secret", link=lambda other: h5py.ExternalLink(other.name, "/")),
+        "'other.h5'.*not followed",
+    ),
+    "virtual": (partial(hdf5_named, name="view", fill=shown("other.h5", "secret")), "'other.h5'"),
+    "virtual_missing": (partial(hdf5_named, name="view", fill=shown(".", "no")), "plain dataset"),
+    "view_of_a_view": (partial(hdf5_named, name="nested", fill=view_of_a_view), "plain dataset"),
+}

@@ -28,7 +28,19 @@ def read_whole(path: Path) -> None:
 def test_bad_input_is_refused_in_one_line(tmp_path, hashes, name):
     maker, words = bad_files.CASES[name]
     path = maker(tmp_path)
-    before = hashes(tmp_path)
+    check_refusal(path, words, hashes, is_absent=name == "missing")
+
+
+@pytest.mark.parametrize("name", bad_files.NAMED)
+def test_a_dataset_that_is_none_or_lies_elsewhere_is_refused_in_one_line(tmp_path, hashes, name):
+    maker, words = bad_files.NAMED[name]
+    path = maker(tmp_path)
+    check_refusal(path, words, hashes, file="scan.h5")
+
+
+def check_refusal(path, words, hashes, *, file=None, is_absent=False):
+    folder = next(p for p in path.parents if p.is_dir())
+    before = hashes(folder)
     tracemalloc.start()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesSegWarning)
@@ -38,8 +50,8 @@ def test_bad_input_is_refused_in_one_line(tmp_path, hashes, name):
     tracemalloc.stop()
     assert peak < 2**24  # nothing near a forged size was allocated
     message = str(caught.value)
-    assert message.startswith(f"{path.name}: ")
+    assert message.startswith(f"{file or path.name}: ")
     assert "\n" not in message
-    assert str(tmp_path) not in message or name == "missing"
+    assert str(folder) not in message or is_absent
     assert len(message) < 400
-    assert hashes(tmp_path) == before
+    assert hashes(folder) == before

@@ -39,6 +39,8 @@ MAKERS = {
     "zarr_v2": bad_files.plain_v2,
     "zarr_v3": bad_files.plain,
     "ome_zarr": bad_files.image,
+    "hdf5": bad_files.hdf5,
+    "hdf5_gzip": lambda folder: bad_files.hdf5(folder, compression="gzip", chunks=(3, 8, 8)),
     "npz": npz,
     "npy": npy,
 }  # fmt: skip

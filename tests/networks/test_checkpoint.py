@@ -15,6 +15,7 @@ from napari_bayesseg.networks.checkpoint import (
     ModelCard,
     load_card,
     load_network,
+    load_networks,
     save_model,
 )
 from tests.models import METHODS, small_network, write_model
@@ -50,6 +51,45 @@ def test_a_model_survives_being_written_and_read(tmp_path: Path, method: str) ->
     assert again.spec == network.spec
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_the_members_of_an_ensemble_share_a_file_and_keep_their_order(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model", "ensemble")
+    loaded = load_networks(folder, load_card(folder))
+    assert len(loaded) == 3
+    for seed, network in enumerate(loaded):
+        for name, tensor in small_network("ensemble", seed).state_dict().items():
+            assert torch.equal(tensor, network.state_dict()[name])
+    with pytest.raises(CheckpointError, match="holds 3 networks; expected one"):
+        load_network(folder, load_card(folder))
+    with pytest.raises(ValueError, match="3 members; got 1"):
+        save_model(folder, load_card(folder), loaded[0])
+
+
+@pytest.mark.parametrize("members", [2, 4])
+def test_another_number_of_members_than_there_are_is_refused(tmp_path: Path, members: int) -> None:
+    folder = write_model(tmp_path / "model", "sghmc")
+    change_card(folder, members=members)
+    with pytest.raises(CheckpointError, match=r"does not fit|larger than"):
+        load_networks(folder, load_card(folder))
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "words"),
+    [
+        ("ensemble", {"members": 1}, "needs 2 members"),
+        ("bcnn", {"members": 2}, "has one network"),
+        ("ua-mt", {"network__dropout_rate": 0.0}, "ua-mt needs a network with dropout"),
+        ("heteroscedastic", {"network__noise": "none"}, "predicts noise"),
+    ],
+)
+def test_a_card_whose_method_and_network_disagree_is_refused(
+    tmp_path: Path, method: str, changes: dict[str, object], words: str
+) -> None:
+    folder = write_model(tmp_path / "model", method)
+    change_card(folder, **changes)
+    with pytest.raises(CheckpointError, match=words):
+        load_card(folder)
 
 
 def test_the_card_survives_json(folder: Path) -> None:

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
+import torch
+from torchmetrics.functional.classification import multiclass_jaccard_index
 
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.numerics.overlap import dice_per_class
+from napari_bayesseg.numerics.overlap import (
+    ConfusionMatrix,
+    dice_of_counts,
+    dice_per_class,
+    jaccard_of_counts,
+)
 
 
 def test_by_hand():
@@ -26,3 +33,36 @@ def test_refusals():
         dice_per_class(labels, np.array([[0, 2], [0, 0]]), 2)
     with pytest.raises(SettingsError, match=r"of the prediction .* got -1"):
         dice_per_class(labels - np.int64(1), labels, 2)
+
+
+def counted(prediction, truth, num_classes):
+    confusion = ConfusionMatrix(num_classes)
+    confusion.update(prediction, truth)
+    return confusion
+
+
+def test_the_table_has_true_classes_in_rows():
+    counts = counted(np.array([1, 1, 2, 0]), np.array([0, 1, 1, 0]), 3).compute()
+    np.testing.assert_array_equal(counts, [[1, 1, 0], [0, 1, 1], [0, 0, 0]])
+
+
+def test_jaccard_is_that_of_torchmetrics_and_follows_from_dice(rng):
+    prediction, truth = rng.integers(0, 4, (2, 6, 7, 8))
+    counts = counted(prediction, truth, 5).compute()
+    jaccard, dice = jaccard_of_counts(counts), dice_of_counts(counts)
+    expected = multiclass_jaccard_index(
+        torch.tensor(prediction), torch.tensor(truth), num_classes=4, average="none"
+    )
+    np.testing.assert_allclose(jaccard[:4], expected, rtol=1e-6)
+    np.testing.assert_allclose(jaccard, dice / (2 - dice), rtol=1e-12)
+    assert np.isnan(jaccard[4])
+
+
+def test_pieces_in_any_order_give_the_whole(rng):
+    prediction, truth = rng.integers(0, 3, (2, 9, 5, 4))
+    whole = counted(prediction, truth, 3).compute()
+    total = ConfusionMatrix(3)
+    for rows in (slice(6, 9), slice(0, 2), slice(2, 6), slice(0, 0)):
+        total.merge(counted(prediction[rows], truth[rows], 3))
+    np.testing.assert_array_equal(total.compute(), whole)
+    assert whole.sum() == truth.size

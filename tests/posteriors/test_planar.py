@@ -50,19 +50,26 @@ class Scan:
 
 def reference(network: VNet, scan: Scan, index: int) -> np.ndarray:
     """The draw in double precision by torch, over the whole scan at once."""
-    posterior = NetworkPosterior(network, dtype=torch.float64)
+    posterior = NetworkPosterior(network, dtype=torch.float64, is_member=True)
     features = posterior.prepare(Roi.whole(SHAPE), SHAPE, scan.read)
     return np.asarray(posterior.draw(index, seed=3).probabilities(features))
 
 
-@pytest.mark.parametrize("changes", VARIANTS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        *itertools.product(METHODS, VARIANTS),
+        ("heteroscedastic", {}),
+        ("heteroscedastic", {"noise": "voxel", "num_classes": 5}),
+        ("ensemble", {}),
+    ],
+)
 def test_every_box_equals_the_whole_volume_in_double_precision(
     method: str, changes: dict[str, object]
 ) -> None:
     scan = Scan(SHAPE, small_network(method, **changes).spec.stride)
     expected = reference(small_network(method, **changes), scan, 1)
-    posterior = PlanarPosterior(small_network(method, **changes))
+    posterior = PlanarPosterior(small_network(method, **changes), is_member=True)
     draw = posterior.draw(1, seed=3)
     for box in BOXES:
         found = draw.probabilities(posterior.prepare(box, SHAPE, scan.read))

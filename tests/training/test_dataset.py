@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,49 +8,20 @@ import pytest
 import tifffile
 
 from napari_bayesseg.core.errors import FormatError, GeometryError
+from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.networks.checkpoint import Normalisation
-from napari_bayesseg.training.dataset import folder_pairs, load_cases, number_of_classes
+from napari_bayesseg.training.dataset import (
+    TrainingPair,
+    folder_pairs,
+    load_cases,
+    number_of_classes,
+)
 from tests.training.cases import OME, SPACING, tiny_case, tiny_settings, write_pairs
-
-
-def touch(folder: Path, *names: str) -> Path:
-    folder.mkdir()
-    for name in names:
-        (folder / name).touch()
-    return folder
 
 
 def load(scans: Path, labels: Path, **changes: object):
     settings = tiny_settings(**changes)
     return load_cases(folder_pairs(scans, labels, settings), settings, Normalisation())
-
-
-def test_pairs_have_one_name_and_any_suffixes_in_the_order_of_names(tmp_path: Path) -> None:
-    scans = touch(tmp_path / "scans", "b.ome.tif", "a.nii.gz", "c.tif", ".hidden.tif", "notes.txt")
-    labels = touch(tmp_path / "labels", "c.zarr", "a.tif", "b.TIFF", "readme.md")
-    names = [(name, scan.name, label.name) for name, scan, label in find_pairs(scans, labels)]
-    assert names == [
-        ("a", "a.nii.gz", "a.tif"),
-        ("b", "b.ome.tif", "b.TIFF"),
-        ("c", "c.tif", "c.zarr"),
-    ]
-
-
-@pytest.mark.parametrize("lonely", ["scans", "labels"])
-def test_a_missing_partner_is_named_with_the_folder_that_lacks_it(
-    tmp_path: Path, lonely: str
-) -> None:
-    folders = {name: touch(tmp_path / name, "a.tif") for name in ("scans", "labels")}
-    (folders[lonely] / "b.tif").touch()
-    lacking = folders["labels" if lonely == "scans" else "scans"]
-    with pytest.raises(FormatError, match=f"^b: has no partner of that name in {lacking}$"):
-        find_pairs(folders["scans"], folders["labels"])
-
-
-def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
-    scans = touch(tmp_path / "scans", "a.tif", "a.nii")
-    with pytest.raises(FormatError, match=r"both a\.nii and a\.tif are named a"):
-        find_pairs(scans, scans)
 
 
 def test_cases_are_normalised_as_at_prediction_and_keep_their_geometry(tmp_path: Path) -> None:
@@ -60,7 +32,7 @@ def test_cases_are_normalised_as_at_prediction_and_keep_their_geometry(tmp_path:
     expected = (scan - clipped.mean()) / clipped.std()
     np.testing.assert_allclose(cases[1].image, expected, atol=2e-3)
     assert cases[1].image.dtype == np.float32
-    assert cases[1].labels.dtype == np.uint8
+    assert cases[1].labels.dtype == np.int32
     assert cases[1].geometry.spacing == pytest.approx(SPACING)
     assert cases[1].geometry.unit == "micrometer"
 
@@ -79,7 +51,7 @@ def test_labels_may_be_truth_values_floats_or_many(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cases[0].labels, truth)
     np.testing.assert_array_equal(cases[1].labels, truth)
     np.testing.assert_array_equal(cases[2].labels, truth.astype(int) * 300)
-    assert cases[2].labels.dtype == np.uint16
+    assert {case.labels.dtype for case in cases} == {np.dtype(np.int32)}
 
 
 @pytest.mark.parametrize("value", [0.5, -1.0, 1024.0, np.nan])
@@ -126,3 +98,56 @@ def test_the_number_of_classes() -> None:
     assert number_of_classes([case, background], ()) == 5
     with pytest.raises(FormatError, match="labels go up to 4, but class_names names 2 classes"):
         number_of_classes([background], ("a", "b"))
+
+
+def test_ignored_voxels_are_no_class() -> None:
+    case = tiny_case()
+    case.labels[0, 0, 0] = -1
+    assert number_of_classes([case], ()) == 2
+    assert number_of_classes([case, replace(case, labels=None)], ("a", "b")) == 2
+
+
+@pytest.mark.parametrize("ignored", [0, 2, 255, 65535])
+def test_the_ignored_label_becomes_minus_one_and_the_others_keep_their_numbers(
+    tmp_path: Path, ignored: int
+) -> None:
+    scans, labels = write_pairs(tmp_path, count=1)
+    truth = np.random.default_rng(0).choice([0, 1, 3, ignored], (8, 12, 12)).astype(np.uint16)
+    rewrite(labels / "s0.ome.tif", truth, **OME)
+    (case,) = load(scans, labels, data={"ignore_label": ignored})
+    np.testing.assert_array_equal(case.labels == -1, truth == ignored)
+    np.testing.assert_array_equal(case.labels[truth != ignored], truth[truth != ignored])
+    assert case.labels.dtype == np.int32
+
+
+def test_labels_that_are_all_ignored_are_refused(tmp_path: Path) -> None:
+    scans, labels = write_pairs(tmp_path)
+    rewrite(labels / "s1.ome.tif", np.full((8, 12, 12), 7, np.uint8), **OME)
+    with pytest.raises(FormatError, match=r"^s1: every voxel has the label 7, which ignore_label"):
+        load(scans, labels, data={"ignore_label": 7})
+
+
+def test_an_ignored_fraction_is_still_no_label(tmp_path: Path) -> None:
+    scans, labels = write_pairs(tmp_path, count=1)
+    truth = tiny_case().labels.astype(np.float32)
+    truth[0, 0, :2] = 9, np.nan
+    rewrite(labels / "s0.ome.tif", truth, **OME)
+    with pytest.raises(FormatError, match=r"^s0: labels must be whole numbers"):
+        load(scans, labels, data={"ignore_label": 9})
+
+
+def test_cases_come_from_volumes_in_memory_too() -> None:
+    case = tiny_case()
+    scan = Volume.from_array(case.image * 5 + 3, case.geometry)
+    pair = TrainingPair("layer", scan, Volume.from_array(case.labels, case.geometry))
+    (found,) = load_cases([pair], tiny_settings(), Normalisation())
+    assert abs(found.image.mean()) < 0.05
+    np.testing.assert_array_equal(found.labels, case.labels)
+
+
+def test_a_mismatch_is_told_before_a_voxel_is_read(tmp_path: Path) -> None:
+    scans, labels = write_pairs(tmp_path)
+    rewrite(labels / "s0.ome.tif", np.full((8, 12, 12), 0.5, np.float32), **OME)
+    rewrite(labels / "s2.ome.tif", np.zeros((8, 12, 11), np.uint8), **OME)
+    with pytest.raises(GeometryError, match=r"^s2: scan and labels must have one shape"):
+        load(scans, labels)

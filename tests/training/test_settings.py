@@ -63,6 +63,10 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, content: str) 
         ({"channels": (4,)}, "channels"),
         ({"rho_init": 5.0}, "rho_init.*got 5"),
         ({"augmentation": {"gain": 1.0}}, "gain.*got 1"),
+        (
+            {"class_names": ("a", "b"), "data": {"ignore_label": 1}},
+            "ignore_label = 1 can't also be the class 'b'",
+        ),
         ({"epochs": 1}, "'epochs' is no training setting; there are method, steps"),
         ({"method": "magic"}, "method"),
     ],

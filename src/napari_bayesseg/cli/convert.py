@@ -18,9 +18,13 @@ __all__ = ["convert"]
 
 
 def convert(
-    file: Annotated[Path, Parameter(help="State dict: *.safetensors, *.pt or *.pth")],
-    /,
-    *,
+    *files: Annotated[
+        Path,
+        Parameter(
+            help="State dict: *.safetensors, *.pt or *.pth; several, such as the folds of a "
+            "cross-validation, become an ensemble"
+        ),
+    ],
     network: Annotated[
         Literal["monai.UNet", "monai.VNet", "monai.DynUNet", "monai.SegResNet", "vnet3d"],
         Parameter(help="What the weights belong to; vnet3d is our own"),
@@ -64,10 +68,12 @@ def convert(
 ) -> None:
     """Turn a state dict made elsewhere into a model.
 
-    The network must have dropout: posterior draws are made by leaving it on. Nothing in the file
-    is ever executed. Scans are normalised to clipped z-scores of the whole scan before the
+    A single network must have dropout: posterior draws are made by leaving it on. Nothing in the
+    files is ever executed. Scans are normalised to clipped z-scores of the whole scan before the
     network sees them; train it on the same.
     """
+    if not files:
+        raise SettingsError("convert needs a state dict: name one file, or one a member")
     if out.exists() and not overwrite:
         raise SettingsError(f"{out}: exists already; name another folder, or pass --overwrite")
     names = options.split_names(class_names)
@@ -83,7 +89,7 @@ def convert(
         "licence": licence,
         "data": data,
     }
-    card = convert_model(file, out, spec, entries)
+    card = convert_model(files, out, spec, entries)
     if json:
         write_json({"model": str(out), **card.model_dump(mode="json")})
     else:

@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {_one_line(error)} (see --help)\n")
         return _INPUT_ERROR
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same predict command continues where it was\n")
+        sys.stderr.write("stopped; the same command continues where it was\n")
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,10 +6,13 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_bayesseg.core.errors import BayesSegError, BayesSegWarning
-from napari_bayesseg.gui.layers import result_layers, volume_layer
+from napari_bayesseg.gui.layers import labels_layer, result_layers, volume_layer
 from napari_bayesseg.gui.preferences import stored_preferences
-from napari_bayesseg.io.readers import all_readers, read_volume
+from napari_bayesseg.io.hdf5 import list_datasets
+from napari_bayesseg.io.readers import all_readers, read_volume, reader_for
 from napari_bayesseg.io.result_store import is_result_store
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from napari_bayesseg.inference.result import Result
 
 __all__ = ["get_reader", "read_layers"]
+
+_MOST_DATASETS = 12  # of one HDF5 file, opened at once
 
 
 def get_reader(path: PathOrPaths) -> ReaderFunction | None:
@@ -47,12 +52,36 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     """
     place = Path(str(path))
     if not is_result_store(place):
-        return [volume_layer(read_volume(place))]
+        return _scan_layers(place)
     # Only a result needs the engine, and with it torch: a scan opens without.
     from napari_bayesseg.inference.result import load_result
 
     result = load_result(place)
     return result_layers(result, _scan_of(result), stored_preferences().heat_colours)
+
+
+def _scan_layers(place: Path) -> list[LayerData]:
+    """Return a scan; of an HDF5 file with several volumes each, those called labels as labels."""
+    names: list[str] = []
+    if place.is_file() and reader_for(place).name == "HDF5":
+        names = [name for name, shape in list_datasets(place).items() if len(shape) == 3]
+    if not 1 < len(names) <= _MOST_DATASETS:
+        return [volume_layer(read_volume(place))]
+    layers: list[LayerData] = []
+    for name in sorted(names, key=_is_called_labels):  # labels come to lie on the scans
+        volume = read_volume(place, dataset=name)
+        title = f"{volume.spec.name} {name}"
+        if _is_called_labels(name) and np.dtype(volume.data.dtype).kind in "iu":
+            layers.append(labels_layer(volume.data, volume.spec.geometry, name=title))
+        else:
+            data, meta = volume_layer(volume)
+            layers.append((data, {**meta, "name": title}))
+    return layers
+
+
+def _is_called_labels(dataset: str) -> bool:
+    name = dataset.rsplit("/", 1)[-1].lower()
+    return any(word in name for word in ("label", "mask", "segmentation", "scribble", "truth"))
 
 
 def _scan_of(result: Result) -> Volume | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from napari_bayesseg.io.stored import (
     naming_file,
 )
 
-__all__ = ["HDF5_SUFFIXES", "Hdf5Reader", "find_dataset", "open_hdf5"]
+__all__ = ["HDF5_SUFFIXES", "Hdf5Reader", "find_dataset", "list_datasets", "open_hdf5"]
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -59,7 +60,11 @@ class Hdf5Reader:
 
     def read_dataset(self, path: Path, axes: str | None, dataset: str | None) -> Volume:
         """Open a volume; see :func:`napari_bayesseg.io.readers.read_volume`."""
-        return choose_axes(open_hdf5(path, axes, dataset), axes)
+        volume = choose_axes(open_hdf5(path, axes, dataset), axes)
+        if dataset is None:
+            return volume
+        place = path.joinpath(*dataset.strip("/").split("/"))  # what opens this one again
+        return replace(volume, spec=replace(volume.spec, source=place))
 
 
 def find_dataset(path: Path, name: str) -> str | None:
@@ -72,6 +77,18 @@ def find_dataset(path: Path, name: str) -> str | None:
     """
     with _opened(path) as file:
         return name if has_dataset(path, file, name) else None
+
+
+def list_datasets(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of the datasets of numbers with two axes or more.
+
+    Raises
+    ------
+    FormatError
+        If the file can't be read.
+    """
+    with _opened(path) as file:
+        return numeric_datasets(path, file)
 
 
 def open_hdf5(path: Path, axes: str | None = None, dataset: str | None = None) -> StoredArray:
@@ -143,7 +160,7 @@ class Hdf5Array(BlockArray):
 def _opened(path: Path) -> Iterator[h5py.File]:
     """Open a file for reading, without a lock, and tell what is wrong with it in one line."""
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with _open(path) as file:
             yield file
     except (FormatError, GeometryError):
         raise
@@ -152,6 +169,15 @@ def _opened(path: Path) -> Iterator[h5py.File]:
             f"{path.name}: is no HDF5 file, or truncated or damaged ({_one_line(error)}): copy or "
             "export the file again"
         ) from error
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r", locking=False)  # a lock needs a disk that can be written to
+    except OSError as error:
+        if "locking flag" not in str(error):
+            raise
+        return h5py.File(path, "r")  # this program has opened it already, with a lock
 
 
 def _one_line(error: BaseException) -> str:

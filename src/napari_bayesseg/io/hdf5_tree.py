@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 from h5py import h5d, h5z
@@ -63,8 +64,19 @@ def _follow(path: Path, file: h5py.File, name: str) -> object:
             continue
         if link is None:
             return None
-        place = place.get(parts.pop(0))
+        place = _object(path, place, parts.pop(0))
     return place
+
+
+def _object(path: Path, group: h5py.Group, key: str) -> Any:
+    """Return what a hard link names."""
+    try:
+        return group[key]
+    except (KeyError, ValueError, RuntimeError, OSError) as error:
+        text = " ".join(str(error).split())[:160]
+        raise FormatError(
+            f"{path.name}: {key!r} is damaged ({text}): copy or export the file again"
+        ) from error
 
 
 def numeric_datasets(path: Path, file: h5py.File) -> dict[str, tuple[int, ...]]:
@@ -80,13 +92,10 @@ def numeric_datasets(path: Path, file: h5py.File) -> dict[str, tuple[int, ...]]:
         for key in group:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 continue
-            item = group.get(key)
-            if item is None:
+            item = _object(path, group, key)
+            if item.id in seen:  # the same object under another name
                 continue
-            identity = h5py.h5o.get_info(item.id).addr
-            if identity in seen:
-                continue
-            seen.add(identity)
+            seen.add(item.id)
             if len(seen) > _MOST_OBJECTS:
                 raise FormatError(
                     f"{path.name}: holds more than {_MOST_OBJECTS} objects: name the dataset"

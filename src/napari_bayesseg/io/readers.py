@@ -8,13 +8,13 @@ from pathlib import Path
 
 from napari_bayesseg.core.errors import FormatError
 from napari_bayesseg.core.volume import Volume
-from napari_bayesseg.io.hdf5 import Hdf5Reader
+from napari_bayesseg.io.hdf5 import HDF5_SUFFIXES, Hdf5Reader
 from napari_bayesseg.io.nifti import NiftiReader
 from napari_bayesseg.io.ome_zarr import ZarrReader
 from napari_bayesseg.io.protocol import DatasetReader, VolumeReader
 from napari_bayesseg.io.tiff import TiffReader
 
-__all__ = ["READERS", "all_readers", "read_volume", "reader_for"]
+__all__ = ["READERS", "all_readers", "read_volume", "reader_for", "split_dataset"]
 
 READERS: tuple[VolumeReader, ...] = (
     ZarrReader(),
@@ -55,7 +55,8 @@ def read_volume(path: str | Path, axes: str | None = None, dataset: str | None =
         of its axis. ``"1ZYX"`` is channel 1 of (C, Z, Y, X); ``"XYZ0"`` the first volume of a
         4D NIfTI; ``"ZYX0"`` the red of an RGB stack. Spacing stays with its stored axis.
     dataset : str, optional
-        Of an HDF5 file with several datasets: the name of one, ``"group/name"``.
+        Of an HDF5 file with several datasets: the name of one, ``"group/name"``. The same is said
+        by a longer path, ``FILE.h5/group/name``, which is then also the volume's source.
 
     Returns
     -------
@@ -72,6 +73,8 @@ def read_volume(path: str | Path, axes: str | None = None, dataset: str | None =
         If its header places the voxels nowhere (zero or NaN spacing, singular affine).
     """
     place = Path(path)
+    if dataset is None:
+        place, dataset = split_dataset(place)
     reader = reader_for(place)
     if dataset is not None and not isinstance(reader, DatasetReader):
         raise FormatError(
@@ -87,6 +90,14 @@ def read_volume(path: str | Path, axes: str | None = None, dataset: str | None =
             f"{place.name}: can't be read ({error.strerror or error}): check that the file is "
             "complete and that you may open it"
         ) from error
+
+
+def split_dataset(path: Path) -> tuple[Path, str | None]:
+    """Return the file of ``FILE.h5/group/name`` and the dataset's name; None for other paths."""
+    for parent in path.parents:
+        if parent.name.lower().endswith(HDF5_SUFFIXES) and parent.is_file():
+            return parent, path.relative_to(parent).as_posix()
+    return path, None
 
 
 def reader_for(path: Path) -> VolumeReader:

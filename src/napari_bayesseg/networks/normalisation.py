@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["GroupNorm", "Statistics", "set_statistics"]
+__all__ = ["GroupNorm", "Statistics", "restart_statistics", "set_statistics", "statistics_of"]
 
 Statistics = Literal["live", "accumulating", "population"]
 
@@ -49,7 +49,8 @@ class GroupNorm(nn.Module):
     @torch.no_grad()
     def _accumulate(self, x: Tensor) -> None:
         # Running mean over batches: each batch counts alike, whatever its size.
-        grouped = x.detach().reshape(x.shape[0], self.groups, -1)
+        # Mean and second moment are subtracted later, so never in less than float32.
+        grouped = x.detach().to(self.mean.dtype).reshape(x.shape[0], self.groups, -1)
         per_group = grouped.transpose(0, 1).flatten(1)
         self.count += 1
         self.mean += (per_group.mean(1) - self.mean) / self.count
@@ -82,3 +83,27 @@ def set_statistics(network: nn.Module, statistics: Statistics) -> None:
     for module in network.modules():
         if isinstance(module, GroupNorm):
             module.statistics = statistics
+
+
+@torch.no_grad()
+def restart_statistics(network: nn.Module) -> None:
+    """Forget the averages of every group normalisation, so that new ones are taken."""
+    for module in network.modules():
+        if isinstance(module, GroupNorm):
+            module.mean.zero_()
+            module.second_moment.fill_(1.0)
+            module.count.zero_()
+
+
+def statistics_of(network: nn.Module) -> Statistics:
+    """Return the mode that the group normalisations of a network are in.
+
+    Raises
+    ------
+    ValueError
+        If they are in several, or there are none.
+    """
+    modes = {module.statistics for module in network.modules() if isinstance(module, GroupNorm)}
+    if len(modes) != 1:
+        raise ValueError(f"expected group normalisations of one mode; got {sorted(modes)}")
+    return modes.pop()

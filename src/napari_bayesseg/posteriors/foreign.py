@@ -112,7 +112,8 @@ class ForeignPosterior:
         self._in_channels = in_channels
         network = network.to(self.device, dtype)
         self.engine: Engine = make_engine(network, in_channels, is_member=is_member)
-        self._is_random = any(isinstance(m, SampledDropout) for m in network.modules())
+        dropouts = [m for m in network.modules() if isinstance(m, SampledDropout)]
+        self._is_random = any(dropout.rate > 0.0 for dropout in dropouts)
         self._autocast = precision == "bfloat16"
         if self.device.type == "cpu":
             if self._autocast and isinstance(self.engine, GraphEngine):

@@ -16,7 +16,14 @@ from scipy import ndimage
 
 from napari_bayesseg.training.method_settings import AugmentationSettings
 
-__all__ = ["GreyValues", "augment_grey_values", "change_contrast", "ghosted"]
+__all__ = [
+    "GreyValues",
+    "augment_grey_values",
+    "biased",
+    "blurred",
+    "change_contrast",
+    "ghosted",
+]
 
 _MOST_VOXELS = 2**20  # looked at for the grey values of a scan
 _LEVELS = np.linspace(0.005, 0.995, 199)
@@ -86,13 +93,12 @@ def augment_grey_values(
         patch = ghosted(patch, axis, distance, up_to(settings.ghost))
     if grey is not None and happens(settings.bias_field):
         strength = up_to(settings.bias_field)
-        patch = _biased(patch, grey.dark, strength, int(generator.integers(2**32)))
+        patch = biased(patch, grey.dark, strength, int(generator.integers(2**32)))
     if grey is not None and happens(settings.gamma):
         exponent = math.exp(settings.gamma * generator.uniform(-1.0, 1.0))
         patch = change_contrast(patch, grey, exponent)
     if happens(settings.blur):
-        sigmas = up_to(settings.blur) * min(spacing) / np.asarray(spacing)
-        patch = ndimage.gaussian_filter(patch, sigmas, mode="nearest")
+        patch = blurred(patch, up_to(settings.blur), spacing)
     if happens(settings.noise):
         noise = generator.standard_normal(patch.shape, dtype=np.float32)
         patch = patch + np.float32(up_to(settings.noise)) * noise
@@ -127,6 +133,15 @@ def change_contrast(patch: Patch, grey: GreyValues, exponent: float) -> Patch:
     return np.asarray(changed, dtype=np.float32)
 
 
+def blurred(patch: Patch, sigma: float, spacing: tuple[float, float, float]) -> Patch:
+    """Blur by a Gaussian as wide along each axis in the world: `sigma` voxels of the finest one.
+
+    Beyond the patch its border goes on.
+    """
+    sigmas = sigma * min(spacing) / np.asarray(spacing)
+    return np.asarray(ndimage.gaussian_filter(patch, sigmas, mode="nearest"))
+
+
 def ghosted(patch: Patch, axis: int, distance: int, strength: float) -> Patch:
     """Add the ghosts that periodic motion leaves along the phase-encoding axis.
 
@@ -143,7 +158,7 @@ def ghosted(patch: Patch, axis: int, distance: int, strength: float) -> Patch:
     return np.asarray((1.0 - strength) * patch + strength / 2 * copies, dtype=np.float32)
 
 
-def _biased(patch: Patch, dark: float, strength: float, seed: int) -> Patch:
+def biased(patch: Patch, dark: float, strength: float, seed: int) -> Patch:
     """Multiply intensities by the exponential of random Legendre polynomials up to degree 3."""
     from monai.transforms.intensity.array import RandBiasField  # takes seconds to import
 

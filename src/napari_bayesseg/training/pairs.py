@@ -12,7 +12,7 @@ from napari_bayesseg.core.errors import BayesSegWarning, FormatError, GeometryEr
 from napari_bayesseg.core.geometry import Geometry
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.io.hdf5 import HDF5_SUFFIXES, find_dataset
-from napari_bayesseg.io.readers import read_volume
+from napari_bayesseg.io.readers import read_volume, split_dataset
 from napari_bayesseg.training.settings import TrainingSettings
 
 __all__ = ["TrainingPair", "check_same_grid", "folder_pairs"]
@@ -195,7 +195,7 @@ def check_same_grid(pair: TrainingPair) -> None:
 def _is_silent(volume: Volume) -> bool:
     """Whether a volume's file can't say, and doesn't say, where its voxels are."""
     source, geometry = volume.spec.source, volume.spec.geometry
-    if source is None or not source.name.lower().endswith(_WITHOUT_PLACE):
+    if source is None or not split_dataset(source)[0].name.lower().endswith(_WITHOUT_PLACE):
         return False
     return np.array_equal(geometry.matrix, np.diag([*geometry.spacing, 1.0]))
 

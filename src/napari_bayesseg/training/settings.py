@@ -14,6 +14,7 @@ from napari_bayesseg.core.settings import validation_message
 from napari_bayesseg.networks.methods import METHODS, Method
 from napari_bayesseg.networks.normalisation import Statistics
 from napari_bayesseg.networks.spec import VNetSpec
+from napari_bayesseg.training.cycles import CyclicalSchedule
 from napari_bayesseg.training.method_settings import (
     AugmentationSettings,
     DataSettings,
@@ -71,7 +72,10 @@ class TrainingSettings(BaseModel):
     num_validation: int = Field(2, ge=0, description="Scans held out: the last ones by name")
     validate_every: int = Field(100, ge=1, description="Steps between two validations")
     patience: int | None = Field(
-        None, ge=1, description="Stop after so many validations without a better one; default never"
+        None,
+        ge=1,
+        description="Stop after so many validations without a better one, once statistics are in "
+        "force; default never",
     )
     save_every_s: float = Field(
         30.0, ge=0, description="Seconds between two saved states, from which a run goes on"
@@ -84,14 +88,10 @@ class TrainingSettings(BaseModel):
                 f"freeze_from must come after accumulate_from; got {self.freeze_from:g} and "
                 f"{self.accumulate_from:g}"
             )
-        near = int(self.accumulate_from * self.steps)  # rounding may put the first step beside it
-        modes = [self.statistics_mode(step) for step in (near, near + 1)]
-        if "accumulating" not in modes or self.statistics_mode(self.steps - 1) != "population":
-            raise ValueError(
-                "steps must leave one step at least between accumulate_from = "
-                f"{self.accumulate_from:g} and freeze_from = {self.freeze_from:g}, and one after; "
-                f"got {self.steps}: take more"
-            )
+        if self.method == "sghmc":
+            self.cycles.check()
+        else:
+            self._check_steps()
         if self.decoder == "dropout" and self.dropout_rate == 0.0:
             raise ValueError(
                 f"{self.method} needs dropout_rate above 0: without it all draws are alike"
@@ -106,6 +106,16 @@ class TrainingSettings(BaseModel):
                 f"got {self.patch_shape}"
             )
         return self
+
+    def _check_steps(self) -> None:
+        near = int(self.accumulate_from * self.steps)  # rounding may put the first step beside it
+        modes = [self.statistics_mode(step) for step in (near, near + 1)]
+        if "accumulating" not in modes or self.statistics_mode(self.steps - 1) != "population":
+            raise ValueError(
+                "steps must leave one step at least between accumulate_from = "
+                f"{self.accumulate_from:g} and freeze_from = {self.freeze_from:g}, and one after; "
+                f"got {self.steps}: take more"
+            )
 
     @model_validator(mode="after")
     def _ignored_label_is_no_class(self) -> Self:
@@ -123,6 +133,16 @@ class TrainingSettings(BaseModel):
         if done < self.accumulate_from:
             return "live"
         return "accumulating" if done < self.freeze_from else "population"
+
+    @property
+    def cycles(self) -> CyclicalSchedule:
+        """The schedule of SGHMC."""
+        return CyclicalSchedule(self.steps, self.sghmc, self.accumulate_from, self.freeze_from)
+
+    @property
+    def members(self) -> int:
+        """How many trainings with seeds of their own there are."""
+        return self.num_members if self.method == "ensemble" else 1
 
     @property
     def decoder(self) -> Literal["variational", "dropout", "point"]:
@@ -148,6 +168,8 @@ class TrainingSettings(BaseModel):
     def load(cls, path: Path | None, **changes: object) -> TrainingSettings:
         """Read a JSON file; `changes` that are not None win over it.
 
+        A change of a group's setting is named with a point, such as ``data.ignore_label``.
+
         Raises
         ------
         SettingsError
@@ -164,7 +186,15 @@ class TrainingSettings(BaseModel):
             if not isinstance(loaded, dict):
                 raise SettingsError(f"{path}: training settings must be one JSON object")
             values.update(loaded)
-        values.update({key: value for key, value in changes.items() if value is not None})
+        for key, value in changes.items():
+            group, _, name = key.rpartition(".")
+            if value is None:
+                continue
+            inner = values.setdefault(group, {}) if group else None
+            if inner is None:
+                values[key] = value
+            elif isinstance(inner, dict):  # else it is refused below
+                values[group] = {**inner, name: value}
         for key in values.keys() - cls.model_fields.keys():
             raise SettingsError(
                 f"{key!r} is no training setting; there are {', '.join(cls.model_fields)}"

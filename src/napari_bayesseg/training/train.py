@@ -1,14 +1,11 @@
-"""``train``: folders of scans and labels in, a model folder with its card out."""
+"""``train``: scans and labels in, a model folder with its card out."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import torch
 
 from napari_bayesseg.core.errors import SettingsError, StoreError
 from napari_bayesseg.inference.sources import choose_device
@@ -18,21 +15,23 @@ from napari_bayesseg.networks.checkpoint import (
     MODEL_NAME_PATTERN,
     ModelCard,
     Normalisation,
-    Spacing,
     save_model,
 )
-from napari_bayesseg.networks.vnet3d import VNet
+from napari_bayesseg.training.card import make_card
 from napari_bayesseg.training.dataset import (
     TrainingCase,
+    TrainingPair,
     folder_pairs,
     load_cases,
     number_of_classes,
 )
-from napari_bayesseg.training.loop import Progress, TrainingRecord, fit
+from napari_bayesseg.training.log_files import LOG_NAME, PLOT_NAME, draw_losses, write_log
+from napari_bayesseg.training.loop import TrainingHooks, fit
+from napari_bayesseg.training.saved_state import SavedState, state_folder
 from napari_bayesseg.training.scores import score_cases
 from napari_bayesseg.training.settings import TrainingSettings
 
-__all__ = ["check_model_folder", "train"]
+__all__ = ["check_model_folder", "train", "train_pairs"]
 
 
 def train(
@@ -43,65 +42,118 @@ def train(
     *,
     title: str = "",
     data: str = "",
+    licence: str = "",
     overwrite: bool = False,
-    report: Callable[[Progress], None] = lambda _: None,
+    hooks: TrainingHooks = TrainingHooks(),  # noqa: B008 - frozen
 ) -> ModelCard:
-    """Train a model and write its folder.
+    """Train a model on folders of volumes; a scan and its labels have one file name.
 
     Parameters
     ----------
     scans, labels : Path
-        Folders of volumes; a pair has one file name. The last `num_validation` by name are held
-        out: they choose the checkpoint and give the card's scores.
-    out : Path
-        Model folder to write; its name becomes the model's.
-    settings : TrainingSettings
-    title, data : str
-        For the card: one line about the model; what the data are and under which licence.
-    overwrite : bool
-        Whether an existing model folder may be replaced.
-    report : callable
-        Called after each step.
+        Folders, or a file each; see :func:`~napari_bayesseg.training.dataset.folder_pairs`.
+    out, settings, title, data, licence, overwrite, hooks
+        As for :func:`train_pairs`.
 
     Raises
     ------
-    SettingsError
-        If settings and data contradict each other.
-    FormatError, GeometryError
-        If a volume can't be read or a pair does not match.
-    StoreError
-        If `out` exists and may not be replaced.
-
-    Everything that can be refused is, before the first step.
+    FormatError
+        If a file has no partner or can't be read; and what :func:`train_pairs` raises.
     """
     check_model_folder(out, overwrite=overwrite)
     choose_device(settings.device)
     pairs = folder_pairs(scans, labels, settings)
-    num_labelled = sum(pair.labels is not None for pair in pairs)
-    if num_labelled <= settings.num_validation:
-        raise SettingsError(
-            f"num_validation = {settings.num_validation} scans can't be held out of "
-            f"{num_labelled}: set it lower, 0 for none, or add scans"
-        )
-    normalisation = Normalisation()
-    cases = load_cases(pairs, settings, normalisation)
-    labelled = [case for case in cases if case.labels is not None]
-    split = len(labelled) - settings.num_validation
-    training, held_out = labelled[:split], labelled[split:]
-    num_classes = number_of_classes(cases, settings.class_names)
-    started = time.perf_counter()
-    network, record = fit(training, held_out, settings, num_classes, report)
-    minutes = (time.perf_counter() - started) / 60
-    card = _card(out.absolute().name, settings, normalisation, training, network, record)
-    card = card.model_copy(
-        update={
-            "title": title,
-            "data": data,
-            "training": {**card.training, "minutes": round(minutes, 2)},
-            "scores": score_cases(card, network, held_out),
-        }
+    return train_pairs(
+        pairs,
+        out,
+        settings,
+        title=title,
+        data=data,
+        licence=licence,
+        overwrite=overwrite,
+        hooks=hooks,
     )
-    return save_model(out, card, network)
+
+
+def train_pairs(
+    pairs: Sequence[TrainingPair],
+    out: Path,
+    settings: TrainingSettings,
+    *,
+    title: str = "",
+    data: str = "",
+    licence: str = "",
+    overwrite: bool = False,
+    hooks: TrainingHooks = TrainingHooks(),  # noqa: B008 - frozen
+) -> ModelCard:
+    """Train a model on opened volumes and write its folder.
+
+    Everything that can be refused is refused before the first step. While it isn't finished, the
+    training is kept in ``OUT.training``; after a stop, or a crash, the same call goes on from
+    there and gives the same model.
+
+    Parameters
+    ----------
+    pairs : sequence of TrainingPair
+        The last `num_validation` with labels are held out: they choose the checkpoint and give
+        the card's scores.
+    out : Path
+        Model folder to write; its name becomes the model's. A table of every step and a picture
+        of the losses are put beside the weights.
+    settings : TrainingSettings
+    title, data, licence : str
+        For the card: one line about the model; what the data are and under which licence; the
+        model's own licence.
+    overwrite : bool
+        Whether an existing model, or an unfinished training of other settings or data, may be
+        replaced.
+    hooks : TrainingHooks
+
+    Returns
+    -------
+    ModelCard
+        As it was written.
+
+    Raises
+    ------
+    SettingsError
+        If settings and data contradict each other, or the loss stops being a number.
+    FormatError, GeometryError
+        If a volume can't be read or a pair does not match.
+    StoreError
+        If `out` exists and may not be replaced, or its unfinished training is another one.
+    Cancelled
+        If `hooks.should_stop` says so.
+    """
+    check_model_folder(out, overwrite=overwrite)
+    device = choose_device(settings.device)
+    _check_counts(pairs, settings)
+    normalisation = Normalisation()
+    split = _Split.of(load_cases(pairs, settings, normalisation), settings)
+    num_classes = number_of_classes([*split.training, *split.held_out], settings.class_names)
+    state = state_folder(out)
+    fitted = fit(
+        split.training,
+        split.held_out,
+        settings,
+        num_classes,
+        hooks,
+        unlabelled=split.unlabelled,
+        state=state,
+        overwrite=overwrite,
+    )
+    name = out.absolute().name
+    card = make_card(name, settings, normalisation, split.training, split.unlabelled, fitted)
+    said = {"title": title, "data": data, **({"licence": licence} if licence else {})}
+    card = card.model_copy(update=said)
+    scores = score_cases(
+        card, fitted.networks, split.held_out, device=device, should_stop=hooks.should_stop
+    )
+    card = save_model(out, card.model_copy(update={"scores": scores}), *fitted.networks)
+    write_log(out / LOG_NAME, fitted.record.log)
+    draw_losses(out / PLOT_NAME, fitted.record, f"{title or name}: {settings.method}")
+    SavedState.remove(state)
+    return card
 
 
 def check_model_folder(out: Path, *, overwrite: bool) -> None:
@@ -129,39 +181,26 @@ def check_model_folder(out: Path, *, overwrite: bool) -> None:
     check_writable(out)
 
 
-def _card(
-    name: str,
-    settings: TrainingSettings,
-    normalisation: Normalisation,
-    training: Sequence[TrainingCase],
-    network: VNet,
-    record: TrainingRecord,
-) -> ModelCard:
-    count = network.spec.num_probabilities
-    names = settings.class_names + tuple(
-        f"class {index}" for index in range(len(settings.class_names), count)
-    )
-    spacings = np.array([case.geometry.spacing for case in training])
-    z, y, x = np.median(spacings, axis=0).tolist()
-    return ModelCard(
-        name=name,
-        method=settings.method,
-        network=network.spec,
-        class_names=names,
-        normalisation=normalisation,
-        spacing=Spacing(zyx=(z, y, x), unit=training[0].geometry.unit),
-        intensity_range=record.intensity_range,
-        training={
-            "settings": settings.model_dump(mode="json"),
-            "scans": [case.name for case in training],
-            "voxels": record.num_training_voxels,
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "best_step": record.best_step,
-            "validation_nats_per_voxel": round(record.best_validation, 5)
-            if np.isfinite(record.best_validation)
-            else None,
-            "kl_divergence_nats": round(record.kl_divergence_nats, 1),
-            "torch": torch.__version__.split("+")[0],
-            "threads": torch.get_num_threads(),
-        },
-    )
+def _check_counts(pairs: Sequence[TrainingPair], settings: TrainingSettings) -> None:
+    labelled = sum(pair.labels is not None for pair in pairs)
+    if labelled <= settings.num_validation:
+        raise SettingsError(
+            f"num_validation = {settings.num_validation} scans can't be held out of {labelled}: "
+            "set it lower, 0 for none, or add scans"
+        )
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Scans by what they are for."""
+
+    training: list[TrainingCase]
+    held_out: list[TrainingCase]
+    unlabelled: list[TrainingCase]
+
+    @classmethod
+    def of(cls, cases: Sequence[TrainingCase], settings: TrainingSettings) -> _Split:
+        labelled = [case for case in cases if case.labels is not None]
+        split = len(labelled) - settings.num_validation
+        unlabelled = [case for case in cases if case.labels is None]
+        return cls(labelled[:split], labelled[split:], unlabelled)

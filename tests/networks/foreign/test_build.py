@@ -95,7 +95,7 @@ def test_a_network_is_saved_and_loaded(name: str, tmp_path: Path) -> None:
     network = build_foreign(foreign_spec(name))
     written = save_model(tmp_path, card(foreign_spec(name).model_dump()), network)
     assert load_card(tmp_path) == written
-    loaded = load_foreign(tmp_path, written).state_dict()
+    loaded = load_foreign(tmp_path, written)[0].state_dict()
     assert all(torch.equal(loaded[key], tensor) for key, tensor in network.state_dict().items())
     with pytest.raises(CheckpointError, match="no network of this package"):
         load_network(tmp_path, written)
@@ -106,7 +106,7 @@ def test_weights_of_two_names_are_saved_under_both(tmp_path: Path) -> None:
     spec = foreign_spec("monai.SegResNet", act="prelu")
     network = build_foreign(spec)
     written = save_model(tmp_path, card(spec.model_dump()), network)
-    assert load_foreign(tmp_path, written).state_dict().keys() == network.state_dict().keys()
+    assert load_foreign(tmp_path, written)[0].state_dict().keys() == network.state_dict().keys()
 
 
 def test_a_card_that_claims_too_much_costs_nothing(tmp_path: Path) -> None:

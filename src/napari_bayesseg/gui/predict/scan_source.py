@@ -14,6 +14,7 @@ from napari_bayesseg.core.geometry import Geometry, Index3, Roi, convert_length,
 from napari_bayesseg.core.volume import LazyArray, Volume, VolumeSpec
 from napari_bayesseg.gui.layers import RESULT_KEY, SOURCE_KEY
 from napari_bayesseg.io.lazy import AxesView
+from napari_bayesseg.io.readers import split_dataset
 
 if TYPE_CHECKING:
     import napari
@@ -54,7 +55,7 @@ def source_folder(layer: Layer) -> Path | None:
     """Return the folder in which a layer's file lies, whichever reader opened it."""
     origin = origin_of(layer)
     path = layer.source.path if origin is None else origin.spec.source
-    return None if path is None else Path(path).parent
+    return None if path is None else split_dataset(Path(path))[0].parent
 
 
 def layer_of(viewer: napari.Viewer, spec: VolumeSpec) -> Layer | None:

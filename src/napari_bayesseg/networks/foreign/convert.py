@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +45,15 @@ def describe_network(
 
 
 def convert_model(
-    path: Path, out: Path, spec: VNetSpec | ForeignSpec, card: dict[str, Any]
+    paths: Sequence[Path], out: Path, spec: VNetSpec | ForeignSpec, card: dict[str, Any]
 ) -> ModelCard:
-    """Write a model folder from a state dict.
+    """Write a model folder from a state dict, or an ensemble from several.
 
     Parameters
     ----------
-    path : Path
-        The state dict, see :func:`read_state_dict`.
+    paths : sequence of Path
+        The state dicts, see :func:`read_state_dict`: several are the members of an ensemble, such
+        as the folds of a cross-validation.
     out : Path
         Model folder to write.
     spec : VNetSpec or ForeignSpec
@@ -65,25 +68,33 @@ def convert_model(
     ------
     FormatError, SettingsError, CheckpointError
         If the file can't be read, the card is incomplete, the weights don't fit the network, or
-        the network has nothing random in it.
+        a network by itself has nothing random in it.
     """
-    network: nn.Module = VNet(spec) if isinstance(spec, VNetSpec) else build_foreign(spec)
+    networks = [_built(spec) for _ in paths]
     bayesian = isinstance(spec, VNetSpec) and spec.decoder == "variational"
-    parameters = sum(parameter.numel() for parameter in network.parameters())
+    parameters = sum(parameter.numel() for parameter in networks[0].parameters())
+    alone = "bcnn" if bayesian else "mc-dropout"
     entries = {
-        "method": "bcnn" if bayesian else "mc-dropout",
+        "method": alone if len(paths) == 1 else "ensemble",
+        "members": len(paths),
         "network": spec,
-        "training": {"parameters": parameters, "converted_from": path.name},
+        "training": {"parameters": parameters, "converted_from": [path.name for path in paths]},
         **card,
     }
     try:
         model = ModelCard.model_validate(entries)
     except ValidationError as error:
         raise SettingsError(validation_message(error)) from None
-    network.load_state_dict(_fitting(path, spec.network, network, read_state_dict(path)))
+    for path, network in zip(paths, networks, strict=True):
+        network.load_state_dict(_fitting(path, spec.network, network, read_state_dict(path)))
     if isinstance(spec, ForeignSpec):
-        make_engine(network, spec.in_channels)  # refuses what could not be predicted with
-    return save_model(out, model, network)
+        # A copy, for the engine replaces layers; it refuses what could not be predicted with.
+        make_engine(deepcopy(networks[0]), spec.in_channels, is_member=len(paths) > 1)
+    return save_model(out, model, *networks)
+
+
+def _built(spec: VNetSpec | ForeignSpec) -> nn.Module:
+    return VNet(spec) if isinstance(spec, VNetSpec) else build_foreign(spec)
 
 
 def _fitting(

@@ -57,7 +57,8 @@ def noisy_softmax_rows(
     classes, planes, rows, columns = out.shape
     variances = outputs.shape[0] - classes
     sigma = np.empty((variances, columns), np.float32)
-    values, target = (np.empty((classes, columns), np.float32) for _ in range(2))
+    values = np.empty((classes, columns), np.float32)
+    target = np.empty((classes, columns), np.float32)
     largest, total = np.empty(columns, np.float32), np.empty(columns, np.float32)
     weight, half = np.float32(1.0 / len(nodes)), np.float32(0.5)
     for z in range(planes):

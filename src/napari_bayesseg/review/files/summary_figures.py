@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from napari_bayesseg.core.unit_symbols import percent_text
+from napari_bayesseg.io.svg import line, polyline, rectangle, svg, text
 from napari_bayesseg.review.audit.audit import AuditRecord
 from napari_bayesseg.review.files.summary import SessionSummary
 from napari_bayesseg.review.status import Status
@@ -34,12 +34,12 @@ def status_figure(summary: SessionSummary) -> str:
         count = summary.statuses.get(status, 0)
         width = _WIDTH * count / total if total else 0.0
         if count:
-            parts.append(_rect(x, 0, width, 28, colour))
+            parts.append(rectangle(x, 0, width, 28, colour))
         x += width
         key_x = number * _WIDTH / len(STATUS_COLOURS)
-        keys.append(_rect(key_x, 40, 12, 12, colour))
-        keys.append(_text(key_x + 18, 51, f"{count:,} {status}"))
-    return _svg(60, "Regions by status", [*parts, *keys])
+        keys.append(rectangle(key_x, 40, 12, 12, colour))
+        keys.append(text(key_x + 18, 51, f"{count:,} {status}"))
+    return svg(_WIDTH, 60, "Regions by status", [*parts, *keys])
 
 
 def curve_figure(summary: SessionSummary) -> str:
@@ -56,19 +56,18 @@ def curve_figure(summary: SessionSummary) -> str:
     for quarter in range(5):
         share = highest * quarter / 4
         y = place(0, share)[1]
-        content.append(_line(_LEFT, y, _WIDTH - _RIGHT, y, "#ddd"))
-        content.append(_text(_LEFT - 6, y + 4, f"{100 * share:g} %", "end"))
+        content.append(line(_LEFT, y, _WIDTH - _RIGHT, y, "#ddd"))
+        content.append(text(_LEFT - 6, y + 4, f"{100 * share:g} %", "end"))
     for step in _ticks(steps):
-        content.append(_text(place(step, 0)[0], top + plot + 16, f"{step:,}", "middle"))
-    content.append(_text(_LEFT + _PLOT / 2, height - 4, "decisions", "middle"))
+        content.append(text(place(step, 0)[0], top + plot + 16, f"{step:,}", "middle"))
+    content.append(text(_LEFT + _PLOT / 2, height - 4, "decisions", "middle"))
     points = []
     former = 0.0
     for step, share in summary.curve:
         points += [place(step, former), place(step, share)]
         former = share
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    content.append(f'<polyline points="{path}" fill="none" stroke="#0072b2" stroke-width="2"/>')
-    return _svg(height, "Expected error resolved over decisions", content)
+    content.append(polyline(points, "#0072b2"))
+    return svg(_WIDTH, height, "Expected error resolved over decisions", content)
 
 
 def audit_figure(records: Sequence[AuditRecord]) -> str:
@@ -86,26 +85,26 @@ def audit_figure(records: Sequence[AuditRecord]) -> str:
         low, high = outcome.interval
         dash = "" if outcome.is_finished else ' stroke-dasharray="5 4"'
         content += [
-            _text(0, y + 4, f"{record.audit.time_utc[5:10]}"),
+            text(0, y + 4, f"{record.audit.time_utc[5:10]}"),
             f'<line x1="{place(low):.1f}" y1="{y}" x2="{place(high):.1f}" y2="{y}" '
             f'stroke="#0072b2" stroke-width="3"{dash}/>',
-            _line(place(low), y - 6, place(low), y + 6, "#0072b2"),
-            _line(place(high), y - 6, place(high), y + 6, "#0072b2"),
+            line(place(low), y - 6, place(low), y + 6, "#0072b2"),
+            line(place(high), y - 6, place(high), y + 6, "#0072b2"),
             f'<circle cx="{place(outcome.observed):.1f}" cy="{y}" r="5" fill="#0072b2"/>',
             _diamond(place(outcome.promised), y),
         ]
     base = 22 + row * len(outcomes)
-    content.append(_line(_LEFT, base, _WIDTH - _RIGHT, base, "#999"))
+    content.append(line(_LEFT, base, _WIDTH - _RIGHT, base, "#999"))
     for quarter in range(5):
         share = highest * quarter / 4
-        content.append(_text(place(share), base + 16, percent_text(share), "middle"))
+        content.append(text(place(share), base + 16, percent_text(share), "middle"))
     content += [
         f'<circle cx="{_LEFT + 5}" cy="{base + 34}" r="5" fill="#0072b2"/>',
-        _text(_LEFT + 16, base + 38, "observed, with its 95 % interval"),
+        text(_LEFT + 16, base + 38, "observed, with its 95 % interval"),
         _diamond(_LEFT + 260, base + 34),
-        _text(_LEFT + 272, base + 38, "promised by the model"),
+        text(_LEFT + 272, base + 38, "promised by the model"),
     ]
-    return _svg(base + 46, "Audits: share of wrong labels", content)
+    return svg(_WIDTH, base + 46, "Audits: share of wrong labels", content)
 
 
 def _nice(value: float) -> float:
@@ -116,27 +115,6 @@ def _nice(value: float) -> float:
 
 def _ticks(steps: int) -> list[int]:
     return sorted({round(steps * quarter / 4) for quarter in range(5)})
-
-
-def _svg(height: float, title: str, content: Sequence[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{escape(title)}" '
-        f'xmlns="http://www.w3.org/2000/svg"><title>{escape(title)}</title>'
-        + "".join(content)
-        + "</svg>"
-    )
-
-
-def _rect(x: float, y: float, width: float, height: float, colour: str) -> str:
-    return f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}" fill="{colour}"/>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"/>'
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _diamond(x: float, y: float) -> str:

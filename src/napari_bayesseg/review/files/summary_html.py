@@ -16,6 +16,7 @@ from napari_bayesseg.core.unit_symbols import (
     unit_symbol,
 )
 from napari_bayesseg.io.atomic import write_bytes_atomically
+from napari_bayesseg.io.page_parts import STYLE, html_row, html_table
 from napari_bayesseg.io.provenance import making
 from napari_bayesseg.review.files.contact_sheet import (
     CLASS_COLOURS,
@@ -23,7 +24,6 @@ from napari_bayesseg.review.files.contact_sheet import (
     changed_places,
     draw_place,
 )
-from napari_bayesseg.review.files.page_parts import STYLE, html_row, html_table
 from napari_bayesseg.review.files.summary import SessionSummary, summarise
 from napari_bayesseg.review.files.summary_figures import audit_figure, curve_figure, status_figure
 from napari_bayesseg.review.regions.region_settings import RegionSettings

@@ -40,11 +40,11 @@ def html_table(rows: Iterable[Sequence[str]]) -> str:
     return f"<table>{''.join(map(html_row, rows))}</table>"
 
 
-def html_row(cells: Sequence[str], kind: str = "td") -> str:
-    """Return a row of a table; from the third cell of four on they are numbers."""
+def html_row(cells: Sequence[str], kind: str = "td", *, numbers_from: int = 2) -> str:
+    """Return a row of a table; where it has more than two cells, those from one on are numbers."""
     found = []
     for number, cell in enumerate(cells):
         tag = "th" if number == 0 and len(cells) == 2 else kind
-        numeric = ' class="number"' if len(cells) > 2 and number > 1 else ""
+        numeric = ' class="number"' if len(cells) > 2 and number >= numbers_from else ""
         found.append(f"<{tag}{numeric}>{escape(cell)}</{tag}>")
     return f"<tr>{''.join(found)}</tr>"

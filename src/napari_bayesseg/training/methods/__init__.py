@@ -1,0 +1,1 @@
+"""One file a method: its loss, and what it does between steps."""
