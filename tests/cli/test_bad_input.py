@@ -20,6 +20,7 @@ TRAIN = "train bcnn --scans {scans} --labels {labels} --out {out} --settings {se
 REGIONS = "regions {result} --out {out} "
 EXPORT = "export {result} --out {tmp}/mask.ome.tif "
 IMPORT = "import-probabilities {one} --out {out} "
+EVALUATE = "evaluate {result} --labels {labels}/s0.ome.tif --out {out} "
 ABOVE = "--measure mutual_information --threshold 0.1 "
 
 # Name: the words that the message must hold, and the command.
@@ -176,6 +177,28 @@ CASES: dict[str, tuple[str, str]] = {
     "model over a model": ("exists already", TRAIN.replace("{out}", "{bcnn}")),
     "model of no plain name": ("the model's", TRAIN.replace("{out}", "'{tmp}/my model!'")),
     "model in a file": ("must be a folder", TRAIN.replace("{out}", "{scan}/model")),
+    # evaluate
+    "nothing to judge": ("needs a result", EVALUATE.replace("{result} ", "")),
+    "result to judge missing": ("nowhere", EVALUATE.replace("{result}", "{root}/nowhere.zarr")),
+    "result to judge a scan": ("", EVALUATE.replace("{result}", "{scan}")),
+    "truth missing": ("does not exist", EVALUATE.replace("s0.ome", "nowhere")),
+    "truth of another shape": (
+        r"s1\.ome\.tif: labels must have the shape of .*result\.zarr, \(8, 16, 16\)",
+        EVALUATE.replace("{labels}/s0", "{labels_shape}/s1"),
+    ),
+    "truth of another spacing": (
+        "spacing of .*2 0.5 0.5 micrometer",
+        EVALUATE.replace("{labels}/s0", "{labels_spacing}/s1"),
+    ),
+    "truth of halves": ("whole numbers", EVALUATE.replace("{labels}", "{labels_half}")),
+    "truth below nothing": ("0 to 2; got -1", EVALUATE.replace("{labels}", "{labels_negative}")),
+    "truths too many": ("one a result, 1; got 2", EVALUATE + "--labels {labels}/s1.ome.tif"),
+    "a result twice": ("twice", EVALUATE.replace("{result}", "{result} {result}")),
+    "names too many": ("one a result, 1; got 2", EVALUATE + "--names a,b"),
+    "measure to judge by unknown": ("got 'doubt'", EVALUATE + "--measure doubt"),
+    "ignored label in words": ("whole number; got 'sky'", EVALUATE + "--ignore-label sky"),
+    "report in the result": ("array store", EVALUATE.replace("{out}", "{result}/report")),
+    "report over a scan": ("is a file", EVALUATE.replace("{out}", "{scan}")),
     # the command line itself
     "no command of that name": ("Unknown command", "perdict {scan}"),
     "no option of that name": ("Unknown option", PREDICT + "--smaples 4"),
@@ -310,7 +333,9 @@ def test_a_folder_of_the_system_is_refused(run: Run, places: dict[str, Path]) ->
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "lost"])
-@pytest.mark.parametrize("command", [REGIONS + ABOVE, EXPORT, EXPORT + "--array mean_probability"])
+@pytest.mark.parametrize(
+    "command", [REGIONS + ABOVE, EXPORT, EXPORT + "--array mean_probability", EVALUATE]
+)
 def test_a_damaged_result_is_refused_and_not_read_as_empty(
     command: str, damage: str, run: Run, places: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -46,7 +46,8 @@ def test_json_is_the_card_and_options_win_over_the_file(
     assert settings["channels"] == SETTINGS["channels"]
     assert run(*arguments).code == 2
     assert run(*arguments, "--overwrite").code == 0
-    assert sorted(path.name for path in model.iterdir()) == ["model.json", "weights.safetensors"]
+    files = ["model.json", "training.csv", "training.png", "weights.safetensors"]
+    assert sorted(path.name for path in model.iterdir()) == files
 
 
 def test_the_device_of_the_settings_file_counts(

@@ -12,6 +12,7 @@ from napari_bayesseg.core.errors import FormatError
 from napari_bayesseg.core.geometry import Geometry
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.evaluation import pictures
+from napari_bayesseg.evaluation.panels import DPI
 from napari_bayesseg.evaluation.pictures import draw_comparison, draw_regions, draw_slice
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.regions import find_regions
@@ -57,7 +58,7 @@ def picture(path: Path) -> np.ndarray:
 def assert_drawn(path: Path, figure: Figure) -> np.ndarray:
     """The file has the figure's size, and something is on it everywhere."""
     pixels = picture(path)
-    width, height = (figure.get_size_inches() * pictures._DPI).astype(int)
+    width, height = (figure.get_size_inches() * DPI).astype(int)
     assert abs(pixels.shape[0] - height) <= 1
     assert abs(pixels.shape[1] - width) <= 1
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200

@@ -92,20 +92,20 @@ def test_curves_are_drawn_and_taken_away(plot: Plot) -> None:
 def test_the_axes_show_what_they_are_told_or_what_the_curves_need(plot: Plot) -> None:
     plot.set_ranges(x=(0, 200))
     (left, right), (bottom, top) = plot.canvas.box.viewRange()
-    assert (left, right) == pytest.approx((-4, 204))
+    assert (left, right) == pytest.approx((-9, 209))
     assert bottom < 0
     assert top > 100
     plot.set_curve("here", [1, 10, 1000], [0, 80, 100])
     plot.set_log(x=True)
     plot.set_ranges()
-    assert plot.canvas.box.viewRange()[0] == pytest.approx([-0.06, 3.06])
+    assert plot.canvas.box.viewRange()[0] == pytest.approx([-0.135, 3.135])
 
 
 def test_one_value_and_no_value_have_axes_too(plot: Plot) -> None:
     plot.set_curve("here", [3], [np.nan])
-    assert plot.canvas.box.viewRange()[0] == pytest.approx([1.44, 4.56])
+    assert plot.canvas.box.viewRange()[0] == pytest.approx([1.365, 4.635])
     plot.clear()
-    assert plot.canvas.box.viewRange()[0] == pytest.approx([-0.02, 1.02])
+    assert plot.canvas.box.viewRange()[0] == pytest.approx([-0.045, 1.045])
 
 
 def test_dragging_the_line_is_told_step_by_step_and_released_once(plot: Plot, qtbot: QtBot) -> None:
@@ -116,7 +116,7 @@ def test_dragging_the_line_is_told_step_by_step_and_released_once(plot: Plot, qt
     assert (dragged, released) == ([], [])
     drag(plot, qtbot, 20, 30, 40, 60)
     assert len(dragged) >= 2
-    assert dragged == sorted(dragged)
+    assert np.diff(dragged).min() > -1e-6
     assert released == pytest.approx([60], abs=1.5)
     assert plot.line == released[0]
     drag(plot, qtbot, plot.line, 80, 99)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ for letter, size in zip("ZYX", SPACING, strict=True):
     OME |= {f"PhysicalSize{letter}": size, f"PhysicalSize{letter}Unit": "µm"}
 
 
+METHODS = ("bcnn", "mc-dropout", "heteroscedastic", "ua-mt", "sghmc", "ensemble")
+LABELLED_METHODS = tuple(name for name in METHODS if name != "ua-mt")
+
+
 def tiny_settings(method: str = "bcnn", **changes: object) -> TrainingSettings:
     values = {
         "method": method,
@@ -27,6 +32,9 @@ def tiny_settings(method: str = "bcnn", **changes: object) -> TrainingSettings:
         "validate_every": 2,
         "num_validation": 1,
         "device": "cpu",
+        "num_members": 2,
+        "sghmc": {"num_cycles": 1, "burn_in_cycles": 0},
+        "mean_teacher": {"num_samples": 2},
         **changes,
     }
     return TrainingSettings.model_validate(values)
@@ -44,6 +52,10 @@ def tiny_case(
     labels[:, shape[1] // 3 : 2 * shape[1] // 3] = 1
     image = (2.0 * labels - 0.7 + rng.normal(0, 0.1, shape)).astype(np.float32)
     return TrainingCase(name, image, labels, Geometry.from_spacing(spacing, unit="micrometer"))
+
+
+def unlabelled_case(name: str = "unlabelled", seed: int = 5) -> TrainingCase:
+    return replace(tiny_case(name, seed=seed), labels=None)
 
 
 def write_pairs(root: Path, count: int = 3, **changes: Any) -> tuple[Path, Path]:

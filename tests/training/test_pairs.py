@@ -71,6 +71,8 @@ def test_one_file_each_is_a_pair_whatever_the_names(tmp_path: Path) -> None:
     assert (pair.name, pair.labels.spec.source.name) == ("s1", "s0.ome.tif")
     pairs = folder_pairs(scans / "s1.ome.tif", labels / "s1.ome.tif", tiny_settings())
     assert [pair.name for pair in pairs] == ["s1"]
+    with pytest.raises(FormatError, match="scans must be a folder of volumes"):
+        folder_pairs(scans / "s1.ome.tif", labels, tiny_settings())
 
 
 @pytest.mark.parametrize("content", [(), ("notes.txt",), None])
@@ -86,7 +88,7 @@ def test_folders_without_a_volume_are_refused(tmp_path: Path, content) -> None:
 
 def test_a_file_that_is_no_volume_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(FormatError, match="scans must be a folder of volumes, or one volume"):
+    with pytest.raises(FormatError, match="scans must be a folder of volumes, or scans and labels"):
         folder_pairs(tmp_path / "a.txt", tmp_path, tiny_settings())
 
 

@@ -26,7 +26,7 @@ def test_scores_are_those_of_a_prediction(tmp_path: Path) -> None:
     statistics = summarise_scan(volume, card.normalisation).statistics
     case = TrainingCase("a", normalise(scan, statistics)[0], truth, volume.spec.geometry)
     network = small_network(channels=(4, 8), num_classes=2)
-    scores = score_cases(card, network, [case, case])
+    scores = score_cases(card, [network], [case, case])
     result = predict(volume, folder, tmp_path / "r.zarr", num_samples=16)
     labels = np.asarray(result.labels)
     for value, name in enumerate(card.class_names):
@@ -45,13 +45,13 @@ def test_scores_are_those_of_a_prediction(tmp_path: Path) -> None:
 def test_no_cases_are_no_scores() -> None:
     network = small_network(channels=(4, 8), num_classes=2)
     card = ModelCard(name="a", method="bcnn", network=network.spec, class_names=("a", "b"))
-    assert score_cases(card, network, []) == {}
+    assert score_cases(card, [network], []) == {}
 
 
 def test_a_class_that_is_nowhere_has_no_dice() -> None:
     network = small_network(channels=(4, 8), num_classes=3)
     with_nothing = tiny_case()
     card = ModelCard(name="a", method="bcnn", network=network.spec, class_names=("a", "b", "c"))
-    scores = score_cases(card, network, [with_nothing])
+    scores = score_cases(card, [network], [with_nothing])
     for value in scores["dice"].values():
         assert value is None or 0 <= value <= 1

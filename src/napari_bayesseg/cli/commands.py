@@ -8,6 +8,7 @@ from typing import Any
 from napari_bayesseg.cli.convert import convert
 from napari_bayesseg.cli.demo import demo
 from napari_bayesseg.cli.doctor import doctor
+from napari_bayesseg.cli.evaluate import evaluate
 from napari_bayesseg.cli.export import export
 from napari_bayesseg.cli.import_probabilities import import_probabilities
 from napari_bayesseg.cli.models import models
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": export,
     "view": view,
     "train": train,
+    "evaluate": evaluate,
     "convert": convert,
     "doctor": doctor,
 }

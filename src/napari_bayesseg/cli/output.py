@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from rich.table import Column
 from napari_bayesseg.inference.estimate import RunEstimate
 from napari_bayesseg.inference.run import RunHooks
 from napari_bayesseg.inference.serial_runner import RunProgress
+from napari_bayesseg.io.json_text import json_text
 
 __all__ = ["progress_bar", "run_hooks", "say", "write_json"]
 
@@ -27,17 +26,7 @@ def say(text: str) -> None:
 
 def write_json(values: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output; NaN and infinity become null."""
-    sys.stdout.write(json.dumps(_finite(values), indent=2) + "\n")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    sys.stdout.write(json_text(values))
 
 
 @contextmanager

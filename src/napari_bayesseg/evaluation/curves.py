@@ -55,10 +55,13 @@ class ErrorRemoved:
         Shares of the judged volume, the most uncertain first, ascending from 0 to 1; denser near 0.
     removed : tuple of float
         Share of all wrong voxels in it; NaN where none is wrong.
+    threshold : tuple of float
+        Of the measure, above which that share lies; descending.
     """
 
     reviewed: Numbers
     removed: Numbers
+    threshold: Numbers
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,11 @@ def risk_coverage(ranked: RankedErrors) -> RiskCoverage:
 def error_removed(ranked: RankedErrors) -> ErrorRemoved:
     """Return the curve at the squares of every per cent: where people review, it is steep."""
     reviewed = (np.arange(_NUM_POINTS + 1) / _NUM_POINTS) ** 2
-    return ErrorRemoved(_numbers(reviewed), _numbers(ranked.removed(reviewed)))
+    return ErrorRemoved(
+        _numbers(reviewed),
+        _numbers(ranked.removed(reviewed)),
+        _numbers(ranked.threshold_of(reviewed)),
+    )
 
 
 def patch_curve(patches: RankedErrors) -> PatchCurve:

@@ -16,6 +16,7 @@ from napari_bayesseg.core.volume import LazyArray, Volume
 from napari_bayesseg.evaluation.curves import reliability_diagram
 from napari_bayesseg.evaluation.evaluation import Evaluation
 from napari_bayesseg.evaluation.maps import Maps, maps_of_arrays, maps_of_result
+from napari_bayesseg.evaluation.naming import method_name
 from napari_bayesseg.evaluation.tally import Slab, Tally
 from napari_bayesseg.evaluation.truth import check_grid, name_of, read_truth
 from napari_bayesseg.inference.result import Result
@@ -60,7 +61,7 @@ def evaluate(
     ignore_label : int, optional
         Voxels with this label are left out, and counted.
     name : str, optional
-        Who predicted, by default the model.
+        Who predicted, by default the model; see :func:`~.naming.name_results`.
     case : str, optional
         What was predicted, by default the scan.
     surfaces : bool
@@ -84,14 +85,13 @@ def evaluate(
         If the result is damaged.
     """
     check_grid(labels, result.spec.shape, result.geometry, str(result.path))
-    made_by = result.record["model"]
     return _judge(
         maps_of_result(result, measure),
         labels,
         _Request(
             measure=measure,
             ignore_label=ignore_label,
-            name=name or str(made_by.get("name", made_by["kind"])),
+            name=name or method_name(result),
             case=case or result.spec.name,
             surfaces=surfaces,
             progress=progress or _nobody,

@@ -36,7 +36,7 @@ __all__ = [
 SOURCE_KEY = "napari_bayesseg"
 """In a layer's metadata: the :class:`Volume` that it shows, with the path of its file."""
 RESULT_KEY = "napari_bayesseg_result"
-"""In a layer's metadata: the path of the result that it shows; it is no scan to segment."""
+"""In a layer's metadata: the result that it shows; it is neither a scan to segment nor a truth."""
 
 # Okabe and Ito's colours for the colour-blind, those first that neither a grey scan nor a heat
 # map from black over red to yellow shows.
@@ -84,13 +84,16 @@ def labels_layer(
     name: str,
     visible: bool = True,
     class_names: Sequence[str] = (),
+    result: str = "",
 ) -> FullLayerData:
     """Return class numbers ``(Z, Y, X)`` as layer data of a labels layer.
 
     With the names of the classes, from 0, napari's status bar tells the class under the cursor,
-    and each class has its colour; without, napari's own colours are kept.
+    and each class has its colour; without, napari's own colours are kept. `result` names the result
+    that the labels are of.
     """
     meta: dict[str, Any] = {
+        "metadata": {RESULT_KEY: result} if result else {},
         "name": name,
         "opacity": 0.4,
         "visible": visible,
@@ -160,6 +163,7 @@ def prediction_layer(result: Result, labels: LazyArray | None = None) -> FullLay
         result.geometry,
         name=f"{result.spec.name}: labels",
         class_names=result.class_names,
+        result=str(result.path),
     )
 
 

@@ -15,6 +15,7 @@ from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.gui.evaluate.tab import EvaluateTab
 from napari_bayesseg.gui.layers import volume_layer
 from napari_bayesseg.gui.predict.scan_source import layer_of
 from napari_bayesseg.gui.predict.tab import PredictTab
@@ -38,13 +39,12 @@ __all__ = ["MainWidget"]
 
 _LEAST_WIDTH = 360
 _SIZE = QSize(390, 640)
-_REVIEW = 1
 # napari pads the bar as well as its tabs, which cuts their upper ends off.
 _TABS = "QTabBar { padding: 0px; border: 0px; } QTabBar::tab { padding: 5px 12px; }"
 
 
 class MainWidget(QWidget):
-    """Predict in one tab, review in the other; one session a widget.
+    """Predict in one tab, review and evaluate in others; one session a widget.
 
     The session is closed, and its threads are waited for, when the widget leaves its dock, when
     its window is closed, and when the application quits.
@@ -67,14 +67,17 @@ class MainWidget(QWidget):
         self.layers = ResultLayers(napari_viewer, self)
         self.predict_tab = PredictTab(napari_viewer, self.session, self._background)
         self.review_tab = ReviewTab(napari_viewer, self.session, self.layers)
+        self.evaluate_tab = EvaluateTab(napari_viewer, self.session)
         self.preferences = PagePreferences(self)
         self._take_preferences(self.preferences.preferences)
         self.review_tab.set_actions(with_keys(self.preferences.keys))
         self.tabs = QTabWidget()
         self.tabs.setStyleSheet(_TABS)
         self.tabs.addTab(_scrolled(self.predict_tab), "Predict")
-        self.tabs.addTab(_scrolled(self.review_tab), "Review")
-        self.tabs.setTabEnabled(_REVIEW, False)
+        self._of_a_review = (_scrolled(self.review_tab), _scrolled(self.evaluate_tab))
+        for area, title in zip(self._of_a_review, ("Review", "Evaluate"), strict=True):
+            self.tabs.addTab(area, title)
+        self._enable_tabs(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs)
@@ -101,6 +104,7 @@ class MainWidget(QWidget):
         if self._background.is_closed:
             return
         self.review_tab.set_desk(None)
+        self.evaluate_tab.set_desk(None)
         self.predict_tab.stop()
         self.layers.stop()
         self.preferences.close()
@@ -163,6 +167,7 @@ class MainWidget(QWidget):
         """Return what ends everything; none of it touches a widget, which may be gone."""
         return (
             self.predict_tab.disconnect_viewer,
+            self.evaluate_tab.disconnect_viewer,
             self.layers.disconnect_viewer,
             self._reading.close,
             self.session.close,  # and with it the background
@@ -213,12 +218,16 @@ class MainWidget(QWidget):
         text = f"the result opens without its scan: {explain(error)}"
         self.predict_tab.message.show_message("note", text)
 
+    def _enable_tabs(self, has_review: bool) -> None:
+        for area in self._of_a_review:
+            self.tabs.setTabEnabled(self.tabs.indexOf(area), has_review)
+
     def _on_desk(self, desk: ReviewDesk | None) -> None:
-        self.tabs.setTabEnabled(_REVIEW, desk is not None)
+        self._enable_tabs(desk is not None)
         if desk is None:
             return
         if not self._stay:
-            self.tabs.setCurrentIndex(_REVIEW)
+            self.tabs.setCurrentWidget(self._of_a_review[0])
         self._stay = False
 
 

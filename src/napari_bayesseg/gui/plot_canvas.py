@@ -19,13 +19,18 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 __all__ = ["Colours", "Curve", "PlotCanvas", "Style"]
 
-Style = Literal["line", "dashed", "dots", "bars"]
+Style = Literal["line", "dashed", "dotted", "dots", "bars"]
 Range = tuple[float, float]
 
 # Okabe and Ito's, for dark surfaces; those for bright ones are darker by as much as it takes.
 _ON_DARK = ("#56b4e9", "#e69f00", "#2ac594", "#e28cba", "#f0e442", "#ff7f4d", "#c3c7cc")
 _ON_LIGHT = ("#0072b2", "#b25c00", "#00734f", "#a13f7d", "#6e6500", "#b03a00", "#55585c")
-_MARGIN = 0.02
+_MARGIN = 0.045
+_LINES = {
+    "line": Qt.PenStyle.SolidLine,
+    "dashed": Qt.PenStyle.DashLine,
+    "dotted": Qt.PenStyle.DotLine,
+}
 _BINDING = "PYQTGRAPH_QT_LIB"
 
 
@@ -39,7 +44,7 @@ class Curve:
         NaN leaves a gap.
     colour : int
         Number in the palette.
-    style : {"line", "dashed", "dots", "bars"}
+    style : {"line", "dashed", "dotted", "dots", "bars"}
         Bars stand on zero, as wide as the least step of `x`.
     """
 
@@ -110,7 +115,7 @@ class PlotCanvas(QWidget):
         self.view = library.GraphicsView(self)
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         grid = library.GraphicsLayout()
-        grid.setContentsMargins(0, 4, 10, 0)  # the last number on the axis is not cut
+        grid.setContentsMargins(0, 4, 10, 6)  # what is written at the ends of the axes isn't cut
         grid.setSpacing(0)
         self.view.setCentralItem(grid)
         self.box = library.ViewBox(enableMenu=False, defaultPadding=0.0)
@@ -203,9 +208,8 @@ class PlotCanvas(QWidget):
                 symbolPen=None,
             )
         else:
-            is_dashed = curve.style == "dashed"
-            style = Qt.PenStyle.DashLine if is_dashed else Qt.PenStyle.SolidLine
-            item.setData(curve.x, curve.y, pen=_pen(colour, 1.5 if is_dashed else 2.0, style))
+            width = 2.0 if curve.style == "line" else 1.5
+            item.setData(curve.x, curve.y, pen=_pen(colour, width, _LINES[curve.style]))
 
     def _remove(self, name: str) -> None:
         self.box.removeItem(self._items.pop(name)[1])

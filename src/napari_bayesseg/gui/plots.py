@@ -23,6 +23,7 @@ _STEPS = 100
 _SWATCHES: dict[Style, str] = {
     "line": "\u2501",
     "dashed": "\u254d",
+    "dotted": "\u2505",
     "dots": "\u25cf",
     "bars": "\u25ae",
 }
@@ -111,7 +112,7 @@ class Plot(QWidget):
             NaN leaves a gap.
         colour : int, optional
             Number in the palette; default the one it had, else the first that is free.
-        style : {"line", "dashed", "dots", "bars"}
+        style : {"line", "dashed", "dotted", "dots", "bars"}
         """
         former = self._curves.get(name)
         if colour is None:

@@ -206,6 +206,7 @@ def _only_dataset(path: Path, file: h5py.File, axes: str | None) -> str:
     raise FormatError(
         f"{path.name}: holds {len(found)} datasets, of which one must be named: {listed}"
         + (", ..." if len(found) > 12 else "")
+        + f"; for example {path.name}/{next(iter(found))}"
     )
 
 

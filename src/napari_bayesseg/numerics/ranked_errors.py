@@ -156,6 +156,25 @@ class RankedErrors:
         left = np.interp((1.0 - shares) * self.num_voxels, self._seen, self._wrong_seen)
         return np.asarray(1.0 - left / num_wrong)
 
+    def threshold_of(self, reviewed: ArrayLike) -> Doubles:
+        """Return the values above which a share of the voxels lies: no more, as near as it gets.
+
+        Parameters
+        ----------
+        reviewed : (n,) float
+            Shares, from 0 to 1.
+
+        Returns
+        -------
+        (n,) float64
+            The greatest value for 0, the least for 1; NaN without a voxel.
+        """
+        shares = np.asarray(reviewed, np.float64)
+        if not self.num_voxels:
+            return np.full(shares.shape, np.nan)
+        places = np.searchsorted(self._seen[1:], (1.0 - shares) * self.num_voxels, side="left")
+        return self.values[np.minimum(places, self.values.size - 1)]
+
     @cached_property
     def _seen(self) -> Doubles:
         """Voxels before each value, and all."""

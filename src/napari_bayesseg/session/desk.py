@@ -25,6 +25,7 @@ from napari_bayesseg.session.desk_finish import FinishLine
 from napari_bayesseg.session.desk_journal import DeskJournal
 from napari_bayesseg.session.desk_line import BulkPreview, LiveLine, QueueNumbers
 from napari_bayesseg.session.desk_regions import Found, Opened, find, find_by_measure
+from napari_bayesseg.session.evaluation import DeskEvaluation
 from napari_bayesseg.session.job import JobSlot, explain
 from napari_bayesseg.session.preferences import Preferences
 from napari_bayesseg.session.voxel_reader import VoxelReader
@@ -50,7 +51,8 @@ class ReviewDesk(EditDesk):
     - ``protection_hit(int)``: id of the accepted region that a stroke was kept from.
     - ``failed(str)``, ``notice(str)``: one line for the person.
 
-    ``audit`` looks at random places among what nobody looked at, ``finish`` says when to stop.
+    ``audit`` looks at random places among what nobody looked at, ``finish`` says when to stop,
+    ``evaluation`` judges the result where the truth is known.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class ReviewDesk(EditDesk):
         self.voxels = VoxelReader(self.result, background)
         self.audit = AuditDesk(self, background, self._busy_may_have_changed)
         self.finish = FinishLine(self)
+        self.evaluation = DeskEvaluation(self, background)
 
     @property
     def background(self) -> Background:
@@ -98,6 +101,7 @@ class ReviewDesk(EditDesk):
         self.voxels.close()
         self.audit.close()
         self.comparison.close()
+        self.evaluation.close()
         self.review.close()
 
     def set_preferences(self, preferences: Preferences) -> None:

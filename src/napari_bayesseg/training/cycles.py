@@ -90,6 +90,19 @@ class CyclicalSchedule:
             return "live"
         return "accumulating" if done < self.freeze_from else "population"
 
+    def _has_room(self) -> bool:
+        """Whether each cycle has a step for averaging statistics, and one for each snapshot."""
+        count = self.sghmc.num_cycles
+        for index in range(self.sghmc.burn_in_cycles, count):
+            start, stop = index * self.steps // count, (index + 1) * self.steps // count
+            near = start + int(self.accumulate_from * (stop - start))
+            steps = [step for step in (near, near + 1) if step < stop]
+            if "accumulating" not in [self.statistics(step) for step in steps]:
+                return False
+            if stop - self._sampling_from(start, stop) < self.sghmc.snapshots_per_cycle:
+                return False
+        return True
+
     def check(self) -> None:
         """Refuse cycles that can't give their snapshots.
 
@@ -107,7 +120,7 @@ class CyclicalSchedule:
                 f"snapshots_per_cycle = {settings.snapshots_per_cycle}"
             )
         length = self.steps // settings.num_cycles
-        if length * (self.freeze_from - self.accumulate_from) < 1 or len(self.snapshots) < expected:
+        if not self._has_room():
             raise ValueError(
                 f"sghmc: cycles of {length} steps are too short for their snapshots and for "
                 "averaging statistics between accumulate_from and freeze_from: take more steps or "

@@ -62,9 +62,11 @@ def folder_pairs(scans: Path, labels: Path, settings: TrainingSettings) -> list[
     FormatError
         If a folder is missing or empty, or a file has no partner (it is named) or can't be read.
     """
-    scan_files, label_files = _by_stem(scans, "scans"), _by_stem(labels, "labels")
-    if len(scan_files) == len(label_files) == 1 and not scans.is_dir() and not labels.is_dir():
-        label_files = dict.fromkeys(scan_files, *label_files.values())
+    if _is_volume(scans) and _is_volume(labels):
+        stem = scans.name[: -len(_suffix(scans) or "")]
+        scan_files, label_files = {stem: scans}, {stem: labels}
+    else:
+        scan_files, label_files = _by_stem(scans, "scans"), _by_stem(labels, "labels")
     semi_supervised = settings.method == "ua-mt"
     for stem in sorted(label_files.keys() - scan_files.keys()):
         raise FormatError(f"{stem}: has no partner of that name in {scans}")
@@ -73,9 +75,10 @@ def folder_pairs(scans: Path, labels: Path, settings: TrainingSettings) -> list[
             raise FormatError(f"{stem}: has no partner of that name in {labels}")
     pairs = []
     for stem, path in scan_files.items():
-        truth = _open_labels(stem, path, label_files.get(stem), settings)
-        scan = _open_scan(stem, path, settings, shared=path == label_files.get(stem))
-        pairs.append(TrainingPair(stem, scan, truth))
+        other = label_files.get(stem)
+        shared = other is not None and path.resolve() == other.resolve()
+        truth = _open_labels(stem, other, settings, shared=shared)
+        pairs.append(TrainingPair(stem, _open_scan(stem, path, settings, shared=shared), truth))
     _check_labelled(pairs, labels, settings)
     return pairs
 
@@ -83,11 +86,10 @@ def folder_pairs(scans: Path, labels: Path, settings: TrainingSettings) -> list[
 def _by_stem(place: Path, what: str) -> dict[str, Path]:
     if not place.exists():
         raise FormatError(f"{place}: {what} must be a folder of volumes; there is no such folder")
-    own = _suffix(place)
-    if own is not None and (place.is_file() or own.endswith("zarr")):
-        return {place.name[: -len(own)]: place}
     if not place.is_dir():
-        raise FormatError(f"{place}: {what} must be a folder of volumes, or one volume")
+        raise FormatError(
+            f"{place}: {what} must be a folder of volumes, or scans and labels one file each"
+        )
     found: dict[str, Path] = {}
     for path in sorted(place.iterdir()):
         suffix = _suffix(path)
@@ -104,6 +106,11 @@ def _by_stem(place: Path, what: str) -> dict[str, Path]:
 
 def _suffix(path: Path) -> str | None:
     return next((suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)), None)
+
+
+def _is_volume(path: Path) -> bool:
+    suffix = _suffix(path)
+    return suffix is not None and (path.is_file() or (suffix.endswith("zarr") and path.is_dir()))
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -124,14 +131,13 @@ def _open_scan(stem: str, path: Path, settings: TrainingSettings, *, shared: boo
 
 
 def _open_labels(
-    stem: str, scan: Path, path: Path | None, settings: TrainingSettings
+    stem: str, path: Path | None, settings: TrainingSettings, *, shared: bool
 ) -> Volume | None:
     if path is None:
         return None
     axes = settings.data.axes
     if axes is not None:  # of a scan with channels the labels have none
         axes = "".join(letter for letter in axes if not letter.isdigit())
-    shared = path.resolve() == scan.resolve()
     if not _is_hdf5(path):
         if shared:
             raise FormatError(

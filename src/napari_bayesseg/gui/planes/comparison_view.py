@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDockWidget
 
 from napari_bayesseg.gui.docks import put_beside
-from napari_bayesseg.gui.layers import placement
+from napari_bayesseg.gui.layers import RESULT_KEY, placement
 from napari_bayesseg.gui.planes.comparison_panel import ComparisonPanel
 from napari_bayesseg.gui.planes.linked_views import Axes, Linked, LinkedViews
 from napari_bayesseg.gui.planes.looks import ImageLook, LabelsLook, Look, has_voxels, look_of
@@ -119,6 +119,7 @@ class ComparisonView(QObject):
             name=f"differs from {self._compared.second.path.name}",
             colormap={None: "transparent", 0: "transparent", 1: _COLOUR},
             opacity=0.55,
+            metadata={RESULT_KEY: str(self._compared.second.path)},
             **placement(self._compared.first.geometry),
         )
         layer.editable = False

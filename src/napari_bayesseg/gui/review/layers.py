@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import VolumeSpec
-from napari_bayesseg.gui.layers import labels_layer, placement
+from napari_bayesseg.gui.layers import RESULT_KEY, labels_layer, placement
 from napari_bayesseg.gui.review.outlines import Outlines, outline_colours
 from napari_bayesseg.gui.review.status_style import PALETTES, Palette
 from napari_bayesseg.gui.slices import shows
@@ -192,7 +192,11 @@ class ReviewLayers(QObject):
     def _make_reviewed(self) -> Labels:
         name = f"{self._spec.name}: reviewed"
         data, meta, _ = labels_layer(
-            self._mask, self._spec.geometry, name=name, class_names=self._class_names
+            self._mask,
+            self._spec.geometry,
+            name=name,
+            class_names=self._class_names,
+            result=self._spec.name,
         )
         # As lines, so that scan and heat map can be judged beneath; filled only for the brush.
         layer = Labels(data, multiscale=False, **{**meta, "opacity": LINE_OPACITY})
@@ -207,6 +211,7 @@ class ReviewLayers(QObject):
             name=f"{self._spec.name}: regions",
             colormap=outline_colours(self._palette),
             opacity=1.0,
+            metadata={RESULT_KEY: self._spec.name},
             **placement(self._spec.geometry),
         )
         layer.contour = 1

@@ -78,7 +78,10 @@ def convert_model(
         "method": alone if len(paths) == 1 else "ensemble",
         "members": len(paths),
         "network": spec,
-        "training": {"parameters": parameters, "converted_from": [path.name for path in paths]},
+        "training": {
+            "parameters": parameters,
+            "converted_from": ", ".join(path.name for path in paths),
+        },
         **card,
     }
     try:

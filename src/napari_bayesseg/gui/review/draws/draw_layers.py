@@ -11,7 +11,7 @@ from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_bayesseg.core.geometry import Index3, Roi
-from napari_bayesseg.gui.layers import placement
+from napari_bayesseg.gui.layers import RESULT_KEY, placement
 from napari_bayesseg.gui.review.draws.fine_outlines import FineOutlines, fine_colours, fine_geometry
 from napari_bayesseg.gui.review.status_style import PALETTES, Palette
 from napari_bayesseg.session.desk import ReviewDesk
@@ -151,6 +151,7 @@ class DrawLayers(QObject):
             name=f"{self._desk.result.spec.name}: {name}",
             colormap=self._colours(),
             opacity=1.0,
+            metadata={RESULT_KEY: str(self._desk.result.path)},
             **self._place(box),
         )
         layer.editable = False

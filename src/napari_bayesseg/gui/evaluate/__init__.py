@@ -1,0 +1,1 @@
+"""The Evaluate tab: a result judged against the truth."""

@@ -1,0 +1,44 @@
+"""Whether the line on the curves is the threshold of the review, and how to make it so."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_bayesseg.gui.layers import measure_title
+
+__all__ = ["LinkNote"]
+
+
+class LinkNote(QWidget):
+    """One line of text; a button where the review goes by another measure."""
+
+    use_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.use = QPushButton("Use this measure in the review")
+        self.use.setToolTip(
+            "Let the review find its regions by the measure of the curves; what was decided stays"
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addWidget(self.text)
+        layout.addWidget(self.use)
+        self.use.clicked.connect(self.use_clicked)
+
+    def show_measures(self, evaluated: str | None, reviewed: str) -> None:
+        """Say whether both go by one measure; nothing where nothing was evaluated."""
+        is_linked = evaluated == reviewed
+        self.setVisible(evaluated is not None)
+        self.use.setVisible(not is_linked)
+        if is_linked:
+            self.text.setText("Drag the line: it is the lower threshold of the tab Review.")
+        elif evaluated is not None:
+            self.text.setText(
+                f"The review goes by {measure_title(reviewed)}, these curves by "
+                f"{measure_title(evaluated)}: the line moves alone."
+            )
