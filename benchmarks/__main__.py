@@ -69,7 +69,8 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure what the documentation promises; only review-worth and methods train, and never with --quick.",
+        description="Measure what the documentation promises; only review-worth and methods train, "
+        "and never with --quick.",
         allow_abbrev=False,
     )
     parser.add_argument("name", choices=[*BENCHMARKS, "all"], help="which benchmark")

@@ -242,7 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--page",
         type=Path,
         action="append",
-        help="page to link them on, can be given again; default benchmarks.md, results.md, methods.md",
+        help="page to link them on, can be given again; default benchmarks.md, results.md and "
+        "methods.md",
     )
     options = parser.parse_args(arguments)
     options.into.mkdir(parents=True, exist_ok=True)

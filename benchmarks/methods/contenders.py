@@ -28,6 +28,16 @@ RECOMMENDED = "ensemble"
 SHIPPED_MODEL = "hippocampus-ensemble"
 """Name of the model that is shipped: the recommended one of the first seed."""
 
+_UNDER_SHIFT = (
+    UNET,
+    "mc-dropout",
+    "bcnn",
+    "sghmc",
+    "heteroscedastic",
+    "heteroscedastic-distortion",
+    "ensemble",
+)
+_WITH_FLIPS = "mc-dropout-flips"
 _FLIPS = "zyx"
 
 
@@ -52,6 +62,11 @@ class Contender:
     flips: str = ""
     plain: bool = False
 
+    @property
+    def meets_shifts(self) -> bool:
+        """Whether it is judged under shifts: what answers another question is not."""
+        return self.run in _UNDER_SHIFT and not self.flips
+
     def key(self, run: Run) -> str:
         """Return the name of the file of scores."""
         way = "plain" if self.plain else f"drawn{self.flips}"
@@ -63,6 +78,10 @@ def contenders(data: str) -> list[Contender]:
     found = [
         Contender(PLAIN_SOFTMAX, UNET, plain=True),
         Contender(PLAIN_DROPOUT, UNET),
-        *(Contender(name, name) for name in RUNS_OF[data] if name != UNET),
+        *(Contender(name, name) for name in RUNS_OF[data] if name not in (UNET, _WITH_FLIPS)),
     ]
+    if _WITH_FLIPS in RUNS_OF[data]:
+        found.append(Contender(f"{RECOMMENDED}, flips at test time", RECOMMENDED, flips=_FLIPS))
+        found.append(Contender(_WITH_FLIPS, _WITH_FLIPS))
+        found.append(Contender(f"{_WITH_FLIPS}, at test time too", _WITH_FLIPS, flips=_FLIPS))
     return found

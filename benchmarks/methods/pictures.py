@@ -16,14 +16,13 @@ __all__ = ["draw_reliability", "draw_removed"]
 _DATA = "hippocampus"
 _AT_5 = COLUMNS["at_5_percent"]
 _COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#D55E00", "#000000", "#F0E442")
-_LEFT_OUT = ("-8", "-quarter", "-beta-1")
 
 
 def draw_removed(outcome: Outcome) -> Figure | None:
     """Points with the spread over seeds: errors among the 5 %, as scans are and under shift."""
     tables = {
         label: _own_table(tables_of(outcome), ending)
-        for label, ending in (("as they are", AS_THEY_ARE), ("mean over all shifts", SHIFTED))
+        for label, ending in ((AS_THEY_ARE, f" scans, {AS_THEY_ARE}"), (SHIFTED, f", {SHIFTED}"))
     }
     found = {label: cells for label, cells in tables.items() if cells is not None}
     if not found:
@@ -53,8 +52,8 @@ def draw_reliability(outcome: Outcome) -> Figure | None:
     found = {
         label: tables[title]
         for label, title in (
-            ("as they are", f"{_DATA}, {AS_THEY_ARE}: {GAP}"),
-            ("mean over all shifts", f"{_DATA}, {SHIFTED}: {GAP}"),
+            (AS_THEY_ARE, f"{_DATA}, {AS_THEY_ARE}: {GAP}"),
+            (SHIFTED, f"{_DATA}, {SHIFTED}: {GAP}"),
         )
         if title in tables
     }
@@ -74,7 +73,7 @@ def draw_reliability(outcome: Outcome) -> Figure | None:
 
 
 def _draw_gaps(axes: Axes, cells: Cells) -> None:
-    names = [n for n in dict.fromkeys(c for _, c in cells) if not n.endswith(_LEFT_OUT)]
+    names = list(dict.fromkeys(column for _, column in cells))
     axes.axhline(0.0, color="#999999", linewidth=1)
     for name, colour in zip(names, _COLOURS, strict=False):
         points = sorted((float(line), v) for (line, column), v in cells.items() if column == name)
@@ -87,7 +86,7 @@ def _own_table(tables: dict[str, dict[tuple[str, str], float]], ending: str) -> 
         (
             cells
             for title, cells in tables.items()
-            if title.startswith(_DATA) and title.endswith(f" scans, {ending}")
+            if title.startswith(_DATA) and title.endswith(ending)
         ),
         None,
     )

@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 
 from benchmarks.methods.contenders import Contender
 from benchmarks.methods.runs import Run
-from benchmarks.methods.scores import CONDITIONS, Condition, Task, condition_name, load_scores
-from benchmarks.methods.statistics import Sample
+from benchmarks.methods.scores import (
+    REFERENCE_CONDITIONS,
+    Condition,
+    Task,
+    condition_name,
+    load_scores,
+)
+from benchmarks.methods.statistics import Sample, mean_of_known
 from benchmarks.methods.training import training_seconds
-from benchmarks.shifts import IN_DOMAIN, SHIFTS
+from benchmarks.shifts import IN_DOMAIN
 
 __all__ = ["Results"]
 
@@ -61,9 +67,9 @@ class Results:
         return len(self.scores[self.names[0]][0][condition_name(IN_DOMAIN)])
 
     @property
-    def has_shifts(self) -> bool:
-        """Whether anything was judged under shifts."""
-        return any(len(found) > 1 for own in self.scores.values() for found in own)
+    def under_shifts(self) -> list[str]:
+        """Names of the contenders that were judged under shifts."""
+        return [name for name in self.names if any(len(found) > 1 for found in self.scores[name])]
 
     def runs(self, name: str) -> list[Run]:
         """Return the runs behind a contender."""
@@ -73,35 +79,46 @@ class Results:
         """Return the processor time of each run behind a contender."""
         return Sample(np.array([[training_seconds(run)] for run in self.runs(name)]))
 
-    def sample(self, name: str, score: str, condition: Condition = IN_DOMAIN) -> Sample:
-        """Return a score of a contender under one condition, by seed and scan."""
+    def sample(
+        self,
+        name: str,
+        score: str,
+        condition: Condition = IN_DOMAIN,
+        *,
+        judged_under: Condition | None = None,
+    ) -> Sample:
+        """Return a score of a contender under one condition, by seed and scan.
+
+        With `judged_under` only of those seeds and scans that were judged under that one too.
+        """
         key = condition_name(condition)
+        needed = key if judged_under is None else condition_name(judged_under)
         rows = [
-            [case[score] for case in found[key].values()]
+            [case[score] for scan, case in found[key].items() if scan in found[needed]]
             for found in self.scores[name]
-            if key in found
+            if key in found and needed in found
         ]
         return Sample.of(rows)
 
     def under_shift(self, name: str, score: str) -> Sample:
-        """Return a score, each scan's mean over all shifts and strengths."""
-        values = [self.sample(name, score, condition).values for condition in CONDITIONS[1:]]
-        return Sample(np.asarray(np.nanmean(values, axis=0)))
+        """Return a score, each scan's mean over the reference strength of every shift."""
+        values = [self.sample(name, score, c).values for c in REFERENCE_CONDITIONS]
+        return Sample(mean_of_known(np.array(values)))
 
     def curve(self, name: str, *, shifted: bool) -> NDArray[np.float64]:
         """Return the share of errors removed, mean over scans, seeds and conditions."""
-        conditions = CONDITIONS[1:] if shifted else (IN_DOMAIN,)
+        conditions = REFERENCE_CONDITIONS if shifted else (IN_DOMAIN,)
         lists = [
             [np.nan if value is None else value for value in case["removed"]]
             for found in self.scores[name]
             for condition in conditions
             for case in found[condition_name(condition)].values()
         ]
-        return np.asarray(np.nanmean(np.array(lists, float), axis=0))
+        return mean_of_known(np.array(lists, float))
 
     def reliability(self, name: str, *, shifted: bool) -> NDArray[np.float64]:
         """Return accuracy minus confidence by bin, all voxels pooled; NaN where there are few."""
-        conditions = CONDITIONS[1:] if shifted else (IN_DOMAIN,)
+        conditions = REFERENCE_CONDITIONS if shifted else (IN_DOMAIN,)
         total = np.zeros(0)
         counts = np.zeros(0)
         for found in self.scores[name]:
@@ -126,5 +143,3 @@ class Results:
 
 _FEWEST = 1e-4
 """Share of the voxels that a bin must hold to be shown."""
-
-assert all(len(strengths) == 3 for _, strengths in SHIFTS.values())

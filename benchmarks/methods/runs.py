@@ -12,11 +12,10 @@ from typing import Any
 from benchmarks.methods.data import CARDIAC, HIPPOCAMPUS
 from napari_bayesseg.training.settings import TrainingSettings
 
-__all__ = ["RUNS_OF", "SEEDS", "SETTINGS", "UNET", "Run", "all_runs", "settings_of"]
+__all__ = ["RUNS_OF", "SETTINGS", "UNET", "Run", "all_runs", "settings_of"]
 
 SETTINGS = Path(__file__).with_name("settings.json")
 """Settings of every run: for each data set a part that all share, and a part for each run."""
-SEEDS: Mapping[str, tuple[int, ...]] = {HIPPOCAMPUS: (0, 1, 2), CARDIAC: (0,)}
 UNET = "plain-unet"
 """The run that trains a network of MONAI as it comes."""
 
@@ -68,7 +67,10 @@ class _Kind:
 
     every: int = _EVERY_SCAN
     unlabelled: bool = False
+    seeds: tuple[int, ...] = (0, 1, 2)
 
+
+_ONCE = _Kind(seeds=(0,))
 
 RUNS_OF: Mapping[str, Mapping[str, _Kind]] = {
     HIPPOCAMPUS: {
@@ -77,24 +79,27 @@ RUNS_OF: Mapping[str, Mapping[str, _Kind]] = {
         UNET: _Kind(),
         "sghmc": _Kind(),
         "heteroscedastic": _Kind(),
-        "ensemble": _Kind(),
-        "heteroscedastic-distortion": _Kind(),
         "supervised-8": _Kind(every=_AN_EIGHTH),
         "ua-mt-8": _Kind(every=_AN_EIGHTH, unlabelled=True),
         "bcnn-quarter": _Kind(every=_A_QUARTER),
         "heteroscedastic-quarter": _Kind(every=_A_QUARTER),
-        "bcnn-beta-1": _Kind(),
+        "heteroscedastic-distortion": _Kind(),
+        "ensemble": _Kind(),
+        "bcnn-beta-1": _ONCE,
+        "mc-dropout-flips": _ONCE,
     },
     CARDIAC: {
-        "mc-dropout": _Kind(),
-        "bcnn": _Kind(),
-        UNET: _Kind(),
-        "sghmc": _Kind(),
-        "heteroscedastic": _Kind(),
-        "ensemble": _Kind(),
+        "mc-dropout": _ONCE,
+        "bcnn": _ONCE,
+        UNET: _ONCE,
+        "sghmc": _ONCE,
+        "heteroscedastic": _ONCE,
+        "ensemble": _ONCE,
     },
 }
 """What is trained on which data, the most telling first."""
+
+_LONGEST = "ensemble"
 
 
 def settings_of(data: str, name: str, seed: int) -> TrainingSettings:
@@ -114,9 +119,16 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def all_runs(data: str) -> list[Run]:
-    """Return every run of a data set: the first seed of everything comes first."""
-    return [
+    """Return every run of a data set.
+
+    The first seed of everything comes first; the other seeds' ensembles, which take the longest,
+    come last.
+    """
+    found = [
         Run(data, name, settings_of(data, name, seed), kind.every, kind.unlabelled)
-        for seed in SEEDS[data]
         for name, kind in RUNS_OF[data].items()
+        for seed in kind.seeds
     ]
+    return sorted(
+        found, key=lambda run: (run.settings.seed > 0 and run.name == _LONGEST, run.settings.seed)
+    )

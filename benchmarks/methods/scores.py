@@ -36,6 +36,7 @@ from napari_bayesseg.training.dataset import TrainingPair
 __all__ = [
     "CONDITIONS",
     "CURVES",
+    "REFERENCE_CONDITIONS",
     "Condition",
     "Scores",
     "Task",
@@ -53,6 +54,14 @@ CONDITIONS: tuple[Condition, ...] = (
     IN_DOMAIN,
     *((kind, strength) for kind, (_, strengths) in SHIFTS.items() for strength in strengths),
 )
+REFERENCE_CONDITIONS: tuple[Condition, ...] = (
+    ("gamma", 2.5),
+    ("noise", 0.5),
+    ("bias field", 0.8),
+    ("blur", 1.5),
+    ("motion ghost", 1.0),
+)
+"""One strength of each shift, under which every seed is judged."""
 CURVES = ("removed", "bin_counts", "bin_confidence", "bin_accuracy")
 """Scores that are lists."""
 
@@ -140,9 +149,7 @@ def _left(task: Task) -> list[tuple[Condition, TrainingPair]]:
 
 def _score(task: Task) -> None:
     contender, class_names = task.contender, load_data(task.run.data).class_names
-    predictor = Predictor(
-        model_folder(task.run), flips=contender.flips, plain=contender.plain
-    )
+    predictor = Predictor(model_folder(task.run), flips=contender.flips, plain=contender.plain)
     found = load_scores(task)
     judged_last = None
     for condition, case in _left(task):

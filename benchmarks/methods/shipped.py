@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from benchmarks.methods.contenders import SHIPPED_MODEL
 from benchmarks.methods.data import HIPPOCAMPUS, load_data
 from benchmarks.methods.prediction import Predictor
 from benchmarks.methods.scores import judge
+from benchmarks.methods.statistics import Sample
 from benchmarks.rows import Row, skipped
 from benchmarks.shifts import IN_DOMAIN
 from napari_bayesseg.core.errors import CheckpointError
@@ -35,6 +34,6 @@ def shipped_rows() -> list[Row]:
     found = [judge(predictor, data.class_names, case, IN_DOMAIN) for case in data.testing]
     table = f"{SHIPPED_MODEL}, {len(found)} test scans"
     return [
-        Row.of(table, title, "value", value=float(np.nanmean([case[score] for case in found])))
+        Row.of(table, title, "value", value=Sample.of([[case[score] for case in found]]).mean)
         for score, title in _SCORES.items()
     ]

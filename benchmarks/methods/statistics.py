@@ -9,10 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Sample", "paired"]
+__all__ = ["Sample", "mean_of_known", "paired", "ratio"]
 
 _NUM_RESAMPLES = 10_000
 _LEVEL = 0.95
+
+
+def mean_of_known(values: NDArray[np.float64], axis: int = 0) -> NDArray[np.float64]:
+    """Mean along an axis without the NaN; NaN where there is nothing else."""
+    known = ~np.isnan(values)
+    total, count = np.where(known, values, 0.0).sum(axis=axis), known.sum(axis=axis)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Sample:
     @property
     def by_seed(self) -> NDArray[np.float64]:
         """Means over scans, one a seed."""
-        return np.asarray(np.nanmean(self.values, axis=1))
+        return mean_of_known(self.values, axis=1)
 
     @property
     def mean(self) -> float:
@@ -56,7 +63,7 @@ class Sample:
         ----------
         Efron and Tibshirani, "An introduction to the bootstrap", 1993, section 13.3.
         """
-        by_scan = np.nanmean(self.values, axis=0)
+        by_scan = mean_of_known(self.values)
         by_scan = by_scan[~np.isnan(by_scan)]
         generator = np.random.default_rng(0)
         picked = generator.integers(len(by_scan), size=(_NUM_RESAMPLES, len(by_scan)))
@@ -69,7 +76,18 @@ def paired(first: Sample, second: Sample) -> Sample:
 
     Where one was trained with fewer seeds than the other, its seeds are averaged first.
     """
+    a, b = _matched(first, second)
+    return Sample(a - b)
+
+
+def ratio(first: Sample, second: Sample) -> Sample:
+    """Return first over second, scan by scan and seed by seed; as :func:`paired`."""
+    a, b = _matched(first, second)
+    return Sample(a / b)
+
+
+def _matched(first: Sample, second: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     a, b = first.values, second.values
     if len(a) != len(b):
-        a, b = (np.nanmean(values, axis=0, keepdims=True) for values in (a, b))
-    return Sample(a - b)
+        a, b = (mean_of_known(values)[np.newaxis] for values in (a, b))
+    return a, b

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from benchmarks.methods.claims import aim_rows, claim_rows
 from benchmarks.methods.contenders import Contender, contenders
 from benchmarks.methods.data import CARDIAC, HIPPOCAMPUS, missing_data
 from benchmarks.methods.results import Results
 from benchmarks.methods.runs import Run, all_runs
-from benchmarks.methods.scores import CONDITIONS, Task, score_missing
+from benchmarks.methods.scores import CONDITIONS, REFERENCE_CONDITIONS, Task, score_missing
 from benchmarks.methods.shipped import shipped_rows
 from benchmarks.methods.tables import curve_rows, main_rows, shift_rows
 from benchmarks.methods.training import is_trained, train_missing
 from benchmarks.rows import Row, skipped
 from benchmarks.shifts import IN_DOMAIN
 
-__all__ = ["SEEDS_VARIABLE", "SPLIT_VARIABLE", "run"]
+__all__ = ["SPLIT_VARIABLE", "TRAIN_VARIABLE", "run"]
 
 SPLIT_VARIABLE = "NAPARI_BAYESSEG_STUDY_SPLIT"
 """Environment variable: ``choosing`` judges by the scans for choosing; the test is left alone."""
-SEEDS_VARIABLE = "NAPARI_BAYESSEG_STUDY_SEEDS"
-"""Environment variable: how many seeds, of those of the study; default all."""
+TRAIN_VARIABLE = "NAPARI_BAYESSEG_STUDY_TRAIN"
+"""Environment variable: 0 judges what has been trained so far, and trains nothing."""
 
 _SPLITS = ("testing", "choosing")
+_EVERY_UNDER_SHIFT = 2
+"""Under shift every other scan is judged: there are sixteen conditions."""
 
 
 def run(quick: bool) -> list[Row]:
@@ -47,21 +50,25 @@ def _split() -> str:
     return chosen
 
 
-def _runs(data: str) -> list[Run]:
-    """Return the runs of as many seeds as are asked for."""
-    given = os.environ.get(SEEDS_VARIABLE)
-    runs = all_runs(data)
-    return runs if given is None else [r for r in runs if r.settings.seed < int(given)]
-
-
-def _tasks(runs: Sequence[Run], found: Sequence[Contender], *, shifts: bool) -> list[Task]:
-    """Return what is to be judged; runs whose seed is not trained are not there."""
-    conditions = CONDITIONS if shifts else (IN_DOMAIN,)
+def _in_domain(runs: Sequence[Run], found: Sequence[Contender]) -> list[Task]:
     return [
-        Task(contender, run, _split(), conditions)
+        Task(contender, run, _split(), (IN_DOMAIN,))
         for contender in found
         for run in runs
         if run.name == contender.run
+    ]
+
+
+def _under_shift(tasks: Sequence[Task]) -> list[Task]:
+    """Return the same contenders under shift: the first seed at every strength."""
+    return [
+        replace(
+            task,
+            conditions=CONDITIONS[1:] if task.run.settings.seed == 0 else REFERENCE_CONDITIONS,
+            every=_EVERY_UNDER_SHIFT,
+        )
+        for task in tasks
+        if task.contender.meets_shifts
     ]
 
 
@@ -81,9 +88,12 @@ def _cardiac() -> list[Row]:
 
 
 def _judged(data: str, *, shifts: bool) -> Results:
-    runs = _runs(data)
-    train_missing(runs)
+    runs = all_runs(data)
+    if os.environ.get(TRAIN_VARIABLE, "1") != "0":
+        train_missing(runs)
     found = contenders(data)
-    tasks = _tasks([run for run in runs if is_trained(run)], found, shifts=shifts)
+    tasks = _in_domain([run for run in runs if is_trained(run)], found)
     score_missing(tasks)
+    if shifts:
+        score_missing(_under_shift(tasks))
     return Results.load(data, found, tasks)

@@ -24,7 +24,7 @@ __all__ = [
     "shift_rows",
 ]
 
-AS_THEY_ARE, SHIFTED = "as they are", "mean over all shifts"
+AS_THEY_ARE, SHIFTED = "as they are", "mean over the five shifts"
 """How the tables call the conditions."""
 GAP = "accuracy minus confidence, by confidence"
 """Title of the reliability's tables."""
@@ -46,7 +46,6 @@ COLUMNS: Mapping[str, str] = {
 _UNDER_SHIFT = ("dice", "auroc", "at_5_percent", "ece", "nll", "brier", "pavpu", "aurc")
 _WITHOUT_INFORMATION = ("plain UNet, softmax",)
 _REVIEWED = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
-_SMALL_DATA = "-8"
 
 
 def _with_spread(table: str, line: str, column: str, sample: Sample) -> list[Row]:
@@ -109,14 +108,14 @@ def _draws(results: Results, name: str) -> int:
 def shift_rows(results: Results) -> list[Row]:
     """Return the means over all shifts, and two scores under each of them."""
     rows: list[Row] = []
-    title = _title(results, SHIFTED)
-    for name in results.names:
+    title = f"{results.data}, {SHIFTED}"
+    for name in results.under_shifts:
         for score in _UNDER_SHIFT:
             rows += _with_spread(title, name, COLUMNS[score], results.under_shift(name, score))
     for score in ("dice", "at_5_percent"):
         title = f"{results.data}: {COLUMNS[score]}"
         for condition in CONDITIONS:
-            for name in results.names:
+            for name in results.under_shifts:
                 value = results.sample(name, score, condition).mean
                 rows.append(Row.of(title, condition_name(condition), name, value=value))
     return rows
@@ -125,11 +124,12 @@ def shift_rows(results: Results) -> list[Row]:
 def curve_rows(results: Results) -> list[Row]:
     """Return what the figures show: errors removed by volume reviewed, and reliability."""
     rows: list[Row] = []
-    names = [name for name in results.names if not name.endswith(_SMALL_DATA)]
+    own = results.under_shifts or results.names
     kinds = {AS_THEY_ARE: False}
-    if results.has_shifts:
+    if results.under_shifts:
         kinds[SHIFTED] = True
     for what, shifted in kinds.items():
+        names = results.under_shifts if shifted else own
         title = f"{results.data}, {what}: share of the errors removed, by volume reviewed"
         for name in names:
             curve = results.curve(name, shifted=shifted)
@@ -139,6 +139,7 @@ def curve_rows(results: Results) -> list[Row]:
                 value = float(np.interp(share, shares, curve))
                 rows.append(Row.of(title, f"{100 * share:g} %", name, value=value))
     for what, shifted in kinds.items():
+        names = results.under_shifts if shifted else own
         title = f"{results.data}, {what}: {GAP}"
         for name in names:
             gaps = results.reliability(name, shifted=shifted)
