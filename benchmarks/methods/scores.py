@@ -7,9 +7,7 @@ import math
 import sys
 import zlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,8 @@ from benchmarks.methods.contenders import NUM_SAMPLES, NUM_SAMPLES_UNDER_SHIFT, 
 from benchmarks.methods.data import load_data
 from benchmarks.methods.prediction import Predictor
 from benchmarks.methods.runs import Run
-from benchmarks.methods.training import (
-    model_folder,
-    num_processes,
-    single_thread,
-    study_folder,
-)
+from benchmarks.methods.training import model_folder, study_folder
+from benchmarks.methods.workers import done_by_processes
 from benchmarks.shifts import IN_DOMAIN, SHIFTS, shifted
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.evaluation.curves import PatchCurve
@@ -121,13 +115,8 @@ def score_missing(tasks: Sequence[Task]) -> None:
         return
     sys.stderr.write(f"judging {len(missing)} contenders\n")
     (study_folder() / "scores").mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(
-        num_processes(), mp_context=get_context("spawn"), initializer=single_thread
-    ) as pool:
-        pending = {pool.submit(_score, task): task for task in missing}
-        for done, future in enumerate(as_completed(pending), 1):
-            future.result()
-            sys.stderr.write(f"{done}/{len(missing)} {pending[future].file.stem}\n")
+    for done, task in enumerate(done_by_processes(_score, missing), 1):
+        sys.stderr.write(f"{done}/{len(missing)} {task.file.stem}\n")
 
 
 def _cases(task: Task) -> Sequence[TrainingPair]:

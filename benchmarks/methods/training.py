@@ -11,17 +11,15 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from dataclasses import replace
 from pathlib import Path
 
-import torch
 from platformdirs import user_cache_path
 
 from benchmarks.methods.data import load_data
 from benchmarks.methods.plain_unet import train_unet
 from benchmarks.methods.runs import UNET, Run
+from benchmarks.methods.workers import done_by_processes
 from napari_bayesseg.io.atomic import replace_atomically
 from napari_bayesseg.training.dataset import TrainingPair
 from napari_bayesseg.training.loop import Progress, TrainingHooks
@@ -29,12 +27,9 @@ from napari_bayesseg.training.train import train_pairs
 
 __all__ = [
     "FOLDER_VARIABLE",
-    "PROCESSES_VARIABLE",
     "is_trained",
     "model_folder",
-    "num_processes",
     "pairs_of",
-    "single_thread",
     "study_folder",
     "train_missing",
     "training_seconds",
@@ -42,8 +37,6 @@ __all__ = [
 
 FOLDER_VARIABLE = "NAPARI_BAYESSEG_STUDY"
 """Environment variable: the folder of the study's models and scores."""
-PROCESSES_VARIABLE = "NAPARI_BAYESSEG_STUDY_PROCESSES"
-"""Environment variable: how many processes of one thread each train and score; default 2."""
 
 _COST_NAME = "cost.json"
 _SAVE_COST_EVERY_S = 10.0
@@ -54,11 +47,6 @@ def study_folder() -> Path:
     given = os.environ.get(FOLDER_VARIABLE)
     cache = user_cache_path("napari-bayesseg", appauthor=False) / "study"
     return Path(given) if given else cache
-
-
-def num_processes() -> int:
-    """Return how many processes work at a time."""
-    return int(os.environ.get(PROCESSES_VARIABLE, "2"))
 
 
 def model_folder(run: Run) -> Path:
@@ -96,57 +84,49 @@ def train_missing(runs: Sequence[Run]) -> None:
         return
     sys.stderr.write(f"training {len(missing)} runs in {study_folder()}\n")
     study_folder().mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(
-        num_processes(), mp_context=get_context("spawn"), initializer=single_thread
-    ) as pool:
-        pending = {pool.submit(_train, run): run for run in missing}
-        for done, future in enumerate(as_completed(pending), 1):
-            future.result()
-            run = pending[future]
-            sys.stderr.write(f"{done}/{len(missing)} {run.key}: {training_seconds(run):.0f} s\n")
+    for done, run in enumerate(done_by_processes(_train, missing), 1):
+        sys.stderr.write(f"{done}/{len(missing)} {run.key}: {training_seconds(run):.0f} s\n")
 
 
-def single_thread() -> None:
-    """Keep a process to one thread, so that processor time is time."""
-    torch.set_num_threads(1)
-
-
-@dataclass
 class _Meter:
-    """Adds up the processor time of a run over its interruptions.
+    """Adds up the processor time of a run's steps over its interruptions.
 
-    Attributes
+    From the first step to the last, with validation; without reading scans and compiling.
+
+    Parameters
     ----------
     file : Path
         Where the sum so far is kept.
     """
 
-    file: Path
-
-    def __post_init__(self) -> None:
-        known = self.file.is_file()
-        before = json.loads(self.file.read_text(encoding="utf-8")) if known else {}
-        self._before = float(before.get("processor_seconds", 0.0))
-        self._started = self._written = time.process_time()
-
-    @property
-    def seconds(self) -> float:
-        return self._before + time.process_time() - self._started
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        self._seconds = float(known.get("processor_seconds", 0.0))
+        self._last: float | None = None
+        self._written = self._seconds
 
     def tick(self, progress: Progress) -> None:
-        if time.process_time() - self._written > _SAVE_COST_EVERY_S:
-            self._written = time.process_time()
-            self.write(self.file)
+        """Count the time since the step before."""
+        now = time.process_time()
+        if self._last is not None:
+            self._seconds += now - self._last
+        self._last = now
+        if self._seconds - self._written > _SAVE_COST_EVERY_S:
+            self.write(self._file)
 
     def write(self, file: Path) -> None:
+        """Keep the sum so far."""
+        self._written = self._seconds
         with replace_atomically(file) as temporary:
-            text = json.dumps({"processor_seconds": round(self.seconds, 1)})
+            text = json.dumps({"processor_seconds": round(self._seconds, 1)})
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _train(run: Run) -> None:
     folder = model_folder(run)
-    meter = _Meter(folder.with_name(f"{folder.name}.{_COST_NAME}"))
+    unfinished = folder.with_name(f"{folder.name}.{_COST_NAME}")
+    meter = _Meter(unfinished)
     hooks = TrainingHooks(progress=meter.tick)
     pairs = pairs_of(run)
     if run.name == UNET:
@@ -154,4 +134,4 @@ def _train(run: Run) -> None:
     else:
         train_pairs(pairs, folder, run.settings, overwrite=True, hooks=hooks)
     meter.write(folder / _COST_NAME)
-    meter.file.unlink(missing_ok=True)
+    unfinished.unlink(missing_ok=True)
