@@ -55,21 +55,29 @@ class Contender:
         Axes that draws are mirrored along in turn.
     plain : bool
         One pass without anything random.
+    num_samples : int or None
+        Draws, where they are not as many as usual: of an ensemble, its first members.
     """
 
     name: str
     run: str
     flips: str = ""
     plain: bool = False
+    num_samples: int | None = None
 
     @property
     def meets_shifts(self) -> bool:
         """Whether it is judged under shifts: what answers another question is not."""
         return self.run in _UNDER_SHIFT and not self.flips
 
+    def draws(self, *, shifted: bool) -> int:
+        """Return how many draws are asked for."""
+        usual = NUM_SAMPLES_UNDER_SHIFT if shifted else NUM_SAMPLES
+        return usual if self.num_samples is None else self.num_samples
+
     def key(self, run: Run) -> str:
         """Return the name of the file of scores."""
-        way = "plain" if self.plain else f"drawn{self.flips}"
+        way = "plain" if self.plain else f"drawn{self.flips}{self.num_samples or ''}"
         return f"{run.key}-{way}"
 
 
@@ -80,8 +88,11 @@ def contenders(data: str) -> list[Contender]:
         Contender(PLAIN_DROPOUT, UNET),
         *(Contender(name, name) for name in RUNS_OF[data] if name not in (UNET, _WITH_FLIPS)),
     ]
+    found.append(Contender("ensemble of 3", "ensemble", num_samples=3))
     if _WITH_FLIPS in RUNS_OF[data]:
-        found.append(Contender(f"{RECOMMENDED}, flips at test time", RECOMMENDED, flips=_FLIPS))
+        found.append(
+            Contender("ensemble, flips at test time", "ensemble", flips=_FLIPS, num_samples=40)
+        )
         found.append(Contender(_WITH_FLIPS, _WITH_FLIPS))
         found.append(Contender(f"{_WITH_FLIPS}, at test time too", _WITH_FLIPS, flips=_FLIPS))
     return found

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.methods.contenders import NUM_SAMPLES, NUM_SAMPLES_UNDER_SHIFT, Contender
+from benchmarks.methods.contenders import Contender
 from benchmarks.methods.data import load_data
 from benchmarks.methods.prediction import Predictor
 from benchmarks.methods.runs import Run
@@ -144,7 +144,8 @@ def _score(task: Task) -> None:
     for condition, case in _left(task):
         if judged_last not in (None, condition):
             _save(task, found)
-        scores = judge(predictor, class_names, case, condition)
+        num_samples = contender.draws(shifted=condition != IN_DOMAIN)
+        scores = judge(predictor, class_names, case, condition, num_samples)
         found.setdefault(condition_name(condition), {})[case.name] = scores
         judged_last = condition
     _save(task, found)
@@ -157,7 +158,11 @@ def _save(task: Task, found: Mapping[str, Any]) -> None:
 
 
 def judge(
-    predictor: Predictor, class_names: Sequence[str], case: TrainingPair, condition: Condition
+    predictor: Predictor,
+    class_names: Sequence[str],
+    case: TrainingPair,
+    condition: Condition,
+    num_samples: int,
 ) -> dict[str, Any]:
     """Predict a scan under one condition, and return its scores.
 
@@ -168,10 +173,7 @@ def judge(
     # Every contender sees the same noise; another case, another.
     seed = zlib.crc32(case.name.encode())
     usual = condition == IN_DOMAIN
-    prediction = predictor(
-        shifted(case.scan.read(whole), *condition, seed),
-        NUM_SAMPLES if usual else NUM_SAMPLES_UNDER_SHIFT,
-    )
+    prediction = predictor(shifted(case.scan.read(whole), *condition, seed), num_samples)
     measures = (_ENTROPY, _INFORMATION) if usual else (_ENTROPY,)
     geometry = case.scan.spec.geometry
     evaluation = evaluate_arrays(

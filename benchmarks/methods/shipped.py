@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.methods.contenders import SHIPPED_MODEL
+from benchmarks.methods.contenders import NUM_SAMPLES, SHIPPED_MODEL
 from benchmarks.methods.data import HIPPOCAMPUS, load_data
 from benchmarks.methods.prediction import Predictor
 from benchmarks.methods.scores import judge
@@ -31,7 +31,9 @@ def shipped_rows() -> list[Row]:
         return [skipped(str(error))]
     data = load_data(HIPPOCAMPUS)
     predictor = Predictor(folder)
-    found = [judge(predictor, data.class_names, case, IN_DOMAIN) for case in data.testing]
+    found = [
+        judge(predictor, data.class_names, case, IN_DOMAIN, NUM_SAMPLES) for case in data.testing
+    ]
     table = f"{SHIPPED_MODEL}, {len(found)} test scans"
     return [
         Row.of(table, title, "value", value=Sample.of([[case[score] for case in found]]).mean)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks.methods.contenders import NUM_SAMPLES
 from benchmarks.methods.results import Results
 from benchmarks.methods.scores import CONDITIONS, condition_name
 from benchmarks.methods.statistics import Sample
@@ -98,11 +97,14 @@ def _draws(results: Results, name: str) -> int:
     settings = results.runs(name)[0].settings
     if contender.plain:
         return 1
+    wanted = contender.draws(shifted=False)
     if settings.method == "ensemble":
-        return min(NUM_SAMPLES, settings.num_members)
-    if settings.method == "sghmc":
-        return min(NUM_SAMPLES, len(settings.cycles.snapshots))
-    return NUM_SAMPLES
+        distinct = settings.num_members
+    elif settings.method == "sghmc":
+        distinct = len(settings.cycles.snapshots)
+    else:
+        return wanted
+    return min(wanted, distinct * 2 ** len(contender.flips))
 
 
 def shift_rows(results: Results) -> list[Row]:

@@ -89,8 +89,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(module, "CONDITIONS", (IN_DOMAIN, *few))
     monkeypatch.setattr(shipped, "SHIPPED_MODEL", "no-such-model")
     monkeypatch.setattr(contenders, "NUM_SAMPLES", 3)
-    monkeypatch.setattr(scores, "NUM_SAMPLES", 3)
-    monkeypatch.setattr(scores, "NUM_SAMPLES_UNDER_SHIFT", 2)
+    monkeypatch.setattr(contenders, "NUM_SAMPLES_UNDER_SHIFT", 2)
     return tmp_path / "study"
 
 
@@ -117,7 +116,7 @@ def test_everything_is_trained_judged_and_shown_and_nothing_twice(
     }
     assert draws == {
         "plain UNet, softmax": 1,
-        "plain UNet, MC dropout": 16,
+        "plain UNet, MC dropout": 3,
         "ensemble": 2,
     }
     outcome = Outcome.of("methods", "a machine", rows)
@@ -172,7 +171,7 @@ def test_one_plain_pass_has_no_randomness_and_no_information(folder: Path) -> No
     drawn = Predictor(training.model_folder(run))(scan, 4)
     assert drawn.measures["mutual_information"].max() > 0
     case = load_data(HIPPOCAMPUS).testing[0]
-    found = scores.judge(plain, ("a", "b", "c"), case, IN_DOMAIN)
+    found = scores.judge(plain, ("a", "b", "c"), case, IN_DOMAIN, 2)
     assert found["epistemic"] < 1e-6 < found["aleatoric"]
 
 
