@@ -18,6 +18,7 @@ from benchmarks import (
     exactness,
     first_look,
     gpu,
+    learning,
     many_regions,
     memory,
     queue,
@@ -61,6 +62,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
     "audit": audit.run,
     "review-worth": review_worth.run,
     "methods": study.run,
+    "learn": learning.run,
     "real": real.run,
 }
 """Benchmarks by name, in the order of ``all``."""
@@ -69,8 +71,8 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure what the documentation promises; only review-worth and methods train, "
-        "and never with --quick.",
+        description="Measure what the documentation promises; only learn, methods and review-worth "
+        "train.",
         allow_abbrev=False,
     )
     parser.add_argument("name", choices=[*BENCHMARKS, "all"], help="which benchmark")

@@ -1,4 +1,4 @@
-"""The observable state of one piece of work: a prediction, and a result under review."""
+"""The observable state of one piece of work: prediction, training, and a result under review."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from napari_bayesseg.inference.import_probabilities import import_probabilities
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.run import RunHooks
 from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.review.carrying import Carrying, carry_review
+from napari_bayesseg.review.other_run import other_run_notice
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_regions import Opened, open_review
 from napari_bayesseg.session.job import Job, JobSlot, explain
+from napari_bayesseg.session.learning import LearnedResult, Learning
 from napari_bayesseg.session.prediction import Prediction
 from napari_bayesseg.session.prediction_worker import lower_priority
 from napari_bayesseg.session.preferences import Preferences
+from napari_bayesseg.session.training import Training
 
 __all__ = ["Session"]
 
@@ -47,9 +51,12 @@ class Session:
     failed = Signal(str)
 
     def __init__(self, background: Background) -> None:
-        self.prediction = Prediction(background)
+        self.prediction = Prediction(background, lambda: self.training.under_way)
+        self.training = Training(background, lambda: self.prediction.under_way)
         self.prediction.opened.connect(self._predicted)
         self._background = background
+        self.learning = Learning(background)
+        self.learning.result_ready.connect(self._learned)
         self._opening = JobSlot(background, "open result", self._busy_may_have_changed)
         self._preferences = Preferences()
         self._desk: ReviewDesk | None = None
@@ -78,7 +85,11 @@ class Session:
             self._desk.set_preferences(preferences)
 
     def open_result(
-        self, result: str | Path | Result, scan: Volume | None = None, start: Volume | None = None
+        self,
+        result: str | Path | Result,
+        scan: Volume | None = None,
+        start: Volume | None = None,
+        carrying: Carrying | None = None,
     ) -> None:
         """Open a result for review, in the background; the one that was open is closed first.
 
@@ -89,6 +100,8 @@ class Session:
             Where it was in memory; needed to make draws again.
         start : Volume, optional
             Labels to begin the review from, in place of the predicted ones.
+        carrying : Carrying, optional
+            Decisions about another result with which this one's review begins.
         """
         self.close_result()
 
@@ -96,7 +109,12 @@ class Session:
 
         def work(_: Job) -> Opened:
             opened = result if isinstance(result, Result) else _opened(Path(result), scan)
-            return open_review(opened, start, preferences)
+            if carrying is None:
+                return open_review(opened, start, preferences)
+            carry_review(carrying, opened)
+            found = open_review(opened, start, preferences)
+            found.review.notice = other_run_notice(found.review.conflicts)
+            return found
 
         self._opening.start(
             work,
@@ -157,6 +175,8 @@ class Session:
             return
         self._is_closed = True
         self.prediction.close()
+        self.training.close()
+        self.learning.close()
         self._opening.close()
         desk, self._desk = self._desk, None
         if desk is not None:
@@ -168,12 +188,21 @@ class Session:
 
     def _show(self, opened: Opened) -> None:
         self._desk = desk = ReviewDesk(opened, self._background, self._preferences)
+        self.learning.set_desk(desk)
         self.result_changed.emit(opened.result)
         self.desk_changed.emit(desk)
         if opened.review.notice:
             desk.notice.emit(opened.review.notice)
         if desk.audit.is_on:
             desk.notice.emit("an audit that was interrupted goes on; Escape stops it")
+
+    def _learned(self, found: LearnedResult) -> None:
+        """Go on with a new result, where the old one is still being looked at."""
+        desk = self._desk
+        if desk is None or desk.result.path != found.source or desk.audit.is_on:
+            self.learning.notice.emit(f"{found.result.path.name} is ready, with all decisions")
+            return
+        self.open_result(found.result, carrying=found.carrying)
 
     def _predicted(self, result: Result) -> None:
         self._give_way(result.path)
@@ -186,6 +215,7 @@ class Session:
     def _close_desk(self) -> None:
         desk, self._desk = self._desk, None
         if desk is not None:
+            self.learning.set_desk(None)
             self.desk_changed.emit(None)
             self.result_changed.emit(None)
             desk.close()
