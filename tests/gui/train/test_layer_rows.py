@@ -47,6 +47,26 @@ def test_each_new_row_takes_what_no_other_has(rows: LayerRows) -> None:
     assert [pair.name for pair in rows.pairs()] == ["a", "b"]
 
 
+def test_labels_follow_their_scan_by_name(rows: LayerRows, viewer: ViewerModel) -> None:
+    scan, labels = rows.row(0)
+    scan.choose(viewer.layers["b"])
+    assert labels.layer is viewer.layers["b truth"]
+    labels.choose(viewer.layers["a truth"])  # whoever wants it so
+    assert labels.layer is viewer.layers["a truth"]
+
+
+def test_the_active_labels_are_not_taken_for_another_scan(
+    viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    viewer.layers.selection.active = viewer.layers["b truth"]
+    viewer.layers.move(0, 3)
+    rows = LayerRows(viewer)
+    qtbot.addWidget(rows)
+    rows.add.click()
+    assert sorted(chosen(rows)) == [("a", "a truth"), ("b", "b truth")]
+    rows.disconnect_viewer()
+
+
 def test_a_row_is_taken_away_and_the_last_one_stays(rows: LayerRows, qtbot: QtBot) -> None:
     _, _, remove = rows._rows[0]
     assert not remove.isVisible()
