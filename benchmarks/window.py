@@ -131,7 +131,7 @@ def time_a_handle(widget: MainWidget) -> list[float]:
     Everything that a step calls is counted: numbers, line, contrast limits of the map. Drawing
     happens later, in the graphics card where there is one.
     """
-    widget.tabs.setCurrentIndex(1)
+    widget.tabs.setCurrentIndex(2)
     live(500)
     slider = widget.review_tab.panel.thresholds.slider
     lower, upper = slider.value()

@@ -23,6 +23,8 @@ SETTINGS = InferenceSettings(
     num_samples=2, block_shape=(8, 16, 16), measures=("mutual_information", "expected_error")
 )
 NUM_BLOCKS = 8
+REVIEW = 2
+"""The tab."""
 TIMEOUT_MS = 30_000
 
 

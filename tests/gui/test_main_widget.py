@@ -19,7 +19,7 @@ from napari_bayesseg.gui.main_widget import MainWidget
 from napari_bayesseg.gui.window import DOCK_NAME
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.io.writers import write_volume
-from tests.gui.predict_window import SHAPE, PredictWindow, dock, noise
+from tests.gui.predict_window import REVIEW, SHAPE, PredictWindow, dock, noise
 from tests.results import write_result
 
 pytestmark = pytest.mark.viewer
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.viewer
 
 def our_threads() -> list[str]:
     names = ("prediction", "estimate", "look at result", "open result", "read scan")
+    names += ("training", "look at training data", "count labels")
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(names)]
 
 
@@ -204,7 +205,7 @@ def test_a_result_is_shown_with_the_scan_that_it_was_made_from(
     )
     assert viewer.layers[0] is widget.predict_tab.form.scan_layer
     np.testing.assert_array_equal(np.asarray(viewer.layers[0].data), noise())
-    assert widget.tabs.currentIndex() == 1
+    assert widget.tabs.currentIndex() == REVIEW
     widget.show_result(path)
     qtbot.waitUntil(lambda: widget.session.desk is not None, timeout=20_000)
     assert len([layer for layer in viewer.layers if layer.name == viewer.layers[0].name]) == 1

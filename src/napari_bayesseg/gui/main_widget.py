@@ -24,6 +24,7 @@ from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.keys.key_choice import with_keys
 from napari_bayesseg.gui.review.tab import ReviewTab
 from napari_bayesseg.gui.threads import QtBackground
+from napari_bayesseg.gui.train.tab import TrainTab
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.readers import read_volume
 from napari_bayesseg.session.desk import ReviewDesk
@@ -31,6 +32,7 @@ from napari_bayesseg.session.job import JobSlot, explain
 from napari_bayesseg.session.prediction import Outcome
 from napari_bayesseg.session.preferences import Preferences
 from napari_bayesseg.session.session import Session
+from napari_bayesseg.session.training import TrainingOutcome
 
 if TYPE_CHECKING:
     import napari
@@ -44,7 +46,7 @@ _TABS = "QTabBar { padding: 0px; border: 0px; } QTabBar::tab { padding: 5px 12px
 
 
 class MainWidget(QWidget):
-    """Predict in one tab, review and evaluate in others; one session a widget.
+    """Predict in one tab; train, review and evaluate in others; one session a widget.
 
     The session is closed, and its threads are waited for, when the widget leaves its dock, when
     its window is closed, and when the application quits.
@@ -66,6 +68,7 @@ class MainWidget(QWidget):
         self._reading = JobSlot(self._background, "read scan")
         self.layers = ResultLayers(napari_viewer, self)
         self.predict_tab = PredictTab(napari_viewer, self.session, self._background)
+        self.train_tab = TrainTab(napari_viewer, self.session, self._background)
         self.review_tab = ReviewTab(napari_viewer, self.session, self.layers)
         self.evaluate_tab = EvaluateTab(napari_viewer, self.session)
         self.preferences = PagePreferences(self)
@@ -74,6 +77,7 @@ class MainWidget(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setStyleSheet(_TABS)
         self.tabs.addTab(_scrolled(self.predict_tab), "Predict")
+        self.tabs.addTab(_scrolled(self.train_tab), "Train")
         self._of_a_review = (_scrolled(self.review_tab), _scrolled(self.evaluate_tab))
         for area, title in zip(self._of_a_review, ("Review", "Evaluate"), strict=True):
             self.tabs.addTab(area, title)
@@ -106,6 +110,7 @@ class MainWidget(QWidget):
         self.review_tab.set_desk(None)
         self.evaluate_tab.set_desk(None)
         self.predict_tab.stop()
+        self.train_tab.stop()
         self.layers.stop()
         self.preferences.close()
         _let_go(self._background, self._releases())
@@ -149,6 +154,9 @@ class MainWidget(QWidget):
         prediction.opened.connect(self._on_opened)
         prediction.block_written.connect(self.layers.refresh)
         prediction.ended.connect(self._on_ended)
+        session.training.ended.connect(self._on_trained)
+        session.training.state_changed.connect(self._on_training_state)
+        self.train_tab.predict_clicked.connect(lambda: self.tabs.setCurrentIndex(0))
         session.result_changed.connect(self._on_result)
         session.desk_changed.connect(self._on_desk)
         self.layers.removed.connect(self.predict_tab.tell_deleted)
@@ -167,6 +175,7 @@ class MainWidget(QWidget):
         """Return what ends everything; none of it touches a widget, which may be gone."""
         return (
             self.predict_tab.disconnect_viewer,
+            self.train_tab.disconnect_viewer,
             self.evaluate_tab.disconnect_viewer,
             self.layers.disconnect_viewer,
             self._reading.close,
@@ -196,6 +205,14 @@ class MainWidget(QWidget):
             # A warning should be read before the first region is flown to.
             self._stay = bool(outcome.unfamiliar)
             self.session.open_result(outcome.result)
+
+    def _on_trained(self, outcome: TrainingOutcome) -> None:
+        if outcome.kind == "done":
+            self.predict_tab.form.model.add_folder(outcome.folder)
+
+    def _on_training_state(self, state: str) -> None:
+        if state in ("starting", "idle"):
+            self.predict_tab.ask()  # nothing is predicted while something is trained
 
     def _on_result(self, result: Result | None) -> None:
         if result is None:

@@ -12,6 +12,9 @@ __all__ = ["MessageLine", "WarningBox", "for_window"]
 
 Kind = Literal["note", "done", "error"]
 _WORDS_OF_COMMANDS = {
+    "go on with what it was started with, or pass --overwrite to start anew": "tick Start anew, or "
+    "choose another name",
+    "name another folder, or pass --overwrite": "choose another name",
     "name another --out, or pass --overwrite to replace it": "choose another path for the result",
     "name another --out, or pass --overwrite": "choose another path for the result",
     "name another --out": "choose another path for the result",

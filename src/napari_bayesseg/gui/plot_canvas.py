@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 __all__ = ["Colours", "Curve", "PlotCanvas", "Style"]
 
-Style = Literal["line", "dashed", "dotted", "dots", "bars"]
+Style = Literal["line", "faint", "dashed", "dotted", "dots", "bars"]
 Range = tuple[float, float]
 
 # Okabe and Ito's, for dark surfaces; those for bright ones are darker by as much as it takes.
@@ -28,9 +28,11 @@ _ON_LIGHT = ("#0072b2", "#b25c00", "#00734f", "#a13f7d", "#6e6500", "#b03a00", "
 _MARGIN = 0.045
 _LINES = {
     "line": Qt.PenStyle.SolidLine,
+    "faint": Qt.PenStyle.SolidLine,
     "dashed": Qt.PenStyle.DashLine,
     "dotted": Qt.PenStyle.DotLine,
 }
+_WIDTHS: dict[Style, float] = {"line": 2.0, "faint": 1.0}
 _BINDING = "PYQTGRAPH_QT_LIB"
 
 
@@ -44,8 +46,9 @@ class Curve:
         NaN leaves a gap.
     colour : int
         Number in the palette.
-    style : {"line", "dashed", "dotted", "dots", "bars"}
-        Bars stand on zero, as wide as the least step of `x`.
+    style : {"line", "faint", "dashed", "dotted", "dots", "bars"}
+        A faint line is thin and lets the others through. Bars stand on zero, as wide as the least
+        step of `x`.
     """
 
     x: NDArray[np.float64]
@@ -208,7 +211,10 @@ class PlotCanvas(QWidget):
                 symbolPen=None,
             )
         else:
-            width = 2.0 if curve.style == "line" else 1.5
+            if curve.style == "faint":
+                colour = QColor(colour)
+                colour.setAlphaF(0.4)
+            width = _WIDTHS.get(curve.style, 1.5)
             item.setData(curve.x, curve.y, pen=_pen(colour, width, _LINES[curve.style]))
 
     def _remove(self, name: str) -> None:

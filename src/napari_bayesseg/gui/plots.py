@@ -22,6 +22,7 @@ _SMALLER = 0.9  # its numbers, beside the text of the dock
 _STEPS = 100
 _SWATCHES: dict[Style, str] = {
     "line": "\u2501",
+    "faint": "\u2500",
     "dashed": "\u254d",
     "dotted": "\u2505",
     "dots": "\u25cf",
@@ -112,7 +113,7 @@ class Plot(QWidget):
             NaN leaves a gap.
         colour : int, optional
             Number in the palette; default the one it had, else the first that is free.
-        style : {"line", "dashed", "dotted", "dots", "bars"}
+        style : {"line", "faint", "dashed", "dotted", "dots", "bars"}
         """
         former = self._curves.get(name)
         if colour is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -39,6 +40,12 @@ class Prediction:
     - ``ended(Outcome)``
     - ``estimate_ready(RunEstimate | str)``: the answer to :meth:`estimate`.
     - ``state_changed(str)``: see :attr:`state`.
+
+    Parameters
+    ----------
+    background : Background
+    in_the_way : callable, optional
+        Says what else is under way that needs all processors, empty for nothing.
     """
 
     opened = Signal(Result)
@@ -48,9 +55,10 @@ class Prediction:
     estimate_ready = Signal(object)
     state_changed = Signal(str)
 
-    def __init__(self, background: Background) -> None:
+    def __init__(self, background: Background, in_the_way: Callable[[], str] = str) -> None:
         self._runs = JobSlot(background, "prediction")
         self._estimates = JobSlot(background, "estimate")
+        self._in_the_way = in_the_way
         self._state: PredictionState = "idle"
 
     @property
@@ -63,6 +71,11 @@ class Prediction:
         """Whether a run has not ended yet."""
         return self._state != "idle"
 
+    @property
+    def under_way(self) -> str:
+        """What stands in the way of other work; empty for nothing."""
+        return "a prediction is running: wait for it, or cancel it first" if self.is_running else ""
+
     def estimate(self, request: PredictionRequest) -> None:
         """Find out what a request would need; ``estimate_ready`` tells it, or why it can't.
 
@@ -70,6 +83,10 @@ class Prediction:
         would slow the run, and be wrong.
         """
         if self.is_running:
+            return
+        if self._in_the_way():
+            self._estimates.cancel()
+            self.estimate_ready.emit(self._in_the_way())
             return
         self._estimates.start(
             lambda _: estimate_prediction(
@@ -89,10 +106,11 @@ class Prediction:
         Raises
         ------
         BayesSegError
-            If one is running.
+            If one is running, or something else that needs all processors is.
         """
-        if self.is_running:
-            raise BayesSegError("a prediction is running: wait for it, or cancel it first")
+        refusal = self.under_way or self._in_the_way()
+        if refusal:
+            raise BayesSegError(refusal)
         self._estimates.cancel()
         self._enter("starting")
         listener = RunListener(self.opened.emit, self._progressed)

@@ -1,4 +1,4 @@
-"""The observable state of one piece of work: a prediction, and a result under review."""
+"""The observable state of one piece of work: prediction, training, and a result under review."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from napari_bayesseg.session.learning import LearnedResult, Learning
 from napari_bayesseg.session.prediction import Prediction
 from napari_bayesseg.session.prediction_worker import lower_priority
 from napari_bayesseg.session.preferences import Preferences
+from napari_bayesseg.session.training import Training
 
 __all__ = ["Session"]
 
@@ -50,7 +51,8 @@ class Session:
     failed = Signal(str)
 
     def __init__(self, background: Background) -> None:
-        self.prediction = Prediction(background)
+        self.prediction = Prediction(background, lambda: self.training.under_way)
+        self.training = Training(background, lambda: self.prediction.under_way)
         self.prediction.opened.connect(self._predicted)
         self._background = background
         self.learning = Learning(background)
@@ -173,6 +175,7 @@ class Session:
             return
         self._is_closed = True
         self.prediction.close()
+        self.training.close()
         self.learning.close()
         self._opening.close()
         desk, self._desk = self._desk, None

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.viewer
 FOUND, RISK, PATCHES, RELIABILITY = range(4)
 
 
-def test_scores_and_curves_come_with_a_click(window: EvaluateWindow) -> None:
+def test_scores_and_curves_come_with_a_click(
+    window: EvaluateWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tab = window.evaluate_tab
     assert tab.form.truth.choice.currentText() == "truth"
     assert tab.form.measure.currentData() == MEASURE
@@ -35,11 +37,17 @@ def test_scores_and_curves_come_with_a_click(window: EvaluateWindow) -> None:
         tab.curves.plot.curves["r"].y, 100 * np.array(one.curves.error_removed.removed)
     )
     assert tab.curves.readout.text() == str(one.worth.at(window.desk.settings.lower))
-    assert "lower threshold" in tab.link_note.text.text()
+    assert tab.link_note.text.text() == "The line is the review's lower threshold."
     assert not tab.link_note.use.isVisible()
     assert tab.judge_box.judge.isVisible()
     assert tab.message.isHidden()
     show_every_kind(window)
+    folder = window.desk.result.path.with_name("report")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(folder), ""))
+    tab.save_button.click()
+    window.wait(lambda: not tab.message.isHidden())
+    assert tab.message.text() == "Done: report: report.html and report.json written"
+    assert (folder / "report.html").is_file()
 
 
 def show_every_kind(window: EvaluateWindow) -> None:

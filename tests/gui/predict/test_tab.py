@@ -21,6 +21,7 @@ from napari_bayesseg.session import prediction_worker
 from napari_bayesseg.session.prediction import PredictionRequest
 from tests.gui.predict_window import (
     NUM_BLOCKS,
+    REVIEW,
     SHAPE,
     PredictWindow,
     noise,
@@ -49,7 +50,7 @@ def test_a_click_makes_a_result_and_opens_its_review(predict_window: PredictWind
     session = window.widget.session
     seen: list[int] = []
     session.prediction.progressed.connect(lambda _: seen.append(tab.run_box.bar.value()))
-    assert not window.widget.tabs.isTabEnabled(1)
+    assert not window.widget.tabs.isTabEnabled(REVIEW)
     outcome = window.run()
     assert outcome.kind == "done"
     assert seen == sorted(seen)
@@ -64,8 +65,8 @@ def test_a_click_makes_a_result_and_opens_its_review(predict_window: PredictWind
             np.testing.assert_allclose(layer.data_to_world(index), scan.data_to_world(index))
         assert layer.units == scan.units
     window.wait(lambda: session.desk is not None)
-    assert window.widget.tabs.isTabEnabled(1)
-    assert window.widget.tabs.currentIndex() == 1
+    assert window.widget.tabs.isTabEnabled(REVIEW)
+    assert window.widget.tabs.currentIndex() == REVIEW
     assert tab.message.text().startswith("Done: scan.zarr is finished")
     assert window.widget.layers.shade is None
 
@@ -109,7 +110,7 @@ def test_a_cancelled_run_is_resumed(predict_window: PredictWindow) -> None:
     assert window.run().kind == "done"
     assert window.wait_for_offer() == "Open the finished result"
     window.widget.session.close_result()
-    assert not window.widget.tabs.isTabEnabled(1)
+    assert not window.widget.tabs.isTabEnabled(REVIEW)
     tab.run_box.run.click()
     window.wait(lambda: window.widget.session.desk is not None)
 
@@ -244,7 +245,7 @@ def test_a_scan_unlike_the_training_data_is_warned_of(
     assert "trained at 9 x 9 x 9 micrometer" in tab.warning.text.text()
     window.wait(lambda: window.widget.session.desk is not None)
     assert window.widget.tabs.currentIndex() == 0
-    assert window.widget.tabs.isTabEnabled(1)
+    assert window.widget.tabs.isTabEnabled(REVIEW)
 
 
 def test_a_deleted_layer_does_not_stop_the_run(predict_window: PredictWindow) -> None:
@@ -336,7 +337,7 @@ def test_a_result_is_opened_with_its_scan(predict_window: PredictWindow, tmp_pat
     window.tab.open_box.result_chosen.emit(tmp_path / "made.zarr")
     window.wait(lambda: window.widget.session.desk is not None)
     assert window.widget.layers.heat_map("expected_error") is not None
-    assert window.widget.tabs.currentIndex() == 1
+    assert window.widget.tabs.currentIndex() == REVIEW
 
 
 def test_what_is_no_result_is_said(predict_window: PredictWindow, tmp_path: Path) -> None:

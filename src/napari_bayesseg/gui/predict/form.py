@@ -1,38 +1,26 @@
-"""The settings as a form: one magicgui widget a field of :class:`InferenceSettings`.
-
-Defaults, limits, help and validation are those of the fields. What the fields can't say, a short
-label with its unit and whether a field is for the advanced, stands here.
-"""
+"""The settings of a prediction as a form: one magicgui widget a field of `InferenceSettings`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-from magicgui.widgets import (
-    CheckBox,
-    ComboBox,
-    Container,
-    FloatSpinBox,
-    LineEdit,
-    SpinBox,
-    Widget,
-)
+from magicgui.widgets import CheckBox, Container, FloatSpinBox, Widget
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.settings import InferenceSettings
+from napari_bayesseg.gui.fields import Editor, fill_width, plain_editor, plain_type
 from napari_bayesseg.gui.rows import Fold, add_row, form_layout
 from napari_bayesseg.numerics.uncertainty import MEASURES
 
 __all__ = ["COMMAND_LINE_ONLY", "FIELDS", "FormField", "SettingsForm"]
 
 _GB = 10**9
-_LARGEST = 2**63  # magicgui compares as floats, which have no 2**63 - 1
+_EMPTY = {"skip_below": "nothing", "block_shape": "automatic, else Z, Y, X"}
 
 
 @dataclass(frozen=True)
@@ -120,20 +108,7 @@ class SettingsForm(QWidget):
         self.changed.emit()
 
 
-class _Editor:
-    """A widget for one field; by default it holds the field's own values."""
-
-    def __init__(self, widget: Any) -> None:  # magicgui's base class has no `value`
-        self.widget = widget
-
-    def get(self) -> Any:
-        return self.widget.value
-
-    def set(self, value: Any) -> None:
-        self.widget.value = value
-
-
-class _Bytes(_Editor):
+class _Bytes(Editor):
     """Bytes, shown in GB."""
 
     def get(self) -> int:
@@ -143,27 +118,7 @@ class _Bytes(_Editor):
         self.widget.value = value / _GB
 
 
-class _Number(_Editor):
-    """A number or nothing, as text."""
-
-    def get(self) -> str | None:
-        return str(self.widget.value).strip() or None
-
-    def set(self, value: float | None) -> None:
-        self.widget.value = "" if value is None else f"{value:.17g}"
-
-
-class _Triple(_Editor):
-    """Three whole numbers or nothing, as text."""
-
-    def get(self) -> str | None:
-        return str(self.widget.value).strip() or None
-
-    def set(self, value: tuple[int, int, int] | None) -> None:
-        self.widget.value = "" if value is None else ", ".join(map(str, value))
-
-
-class _Pair(_Editor):
+class _Pair(Editor):
     """Two numbers, in two boxes."""
 
     def get(self) -> tuple[float, float]:
@@ -175,7 +130,7 @@ class _Pair(_Editor):
             box.value = number
 
 
-class _Names(_Editor):
+class _Names(Editor):
     """Names to tick; all of them is the same as none said."""
 
     def get(self) -> tuple[str, ...]:
@@ -189,50 +144,22 @@ class _Names(_Editor):
             box.value = not value or box.name in value
 
 
-def _editor(name: str) -> _Editor:
-    """Make the widget of a field from its type, limits, default and description."""
+def _editor(name: str) -> Editor:
+    """Make the widget of a field."""
     field = InferenceSettings.model_fields[name]
-    kind = _plain_type(field)
     look: dict[str, Any] = {"name": name, "tooltip": _tooltip(field)}
-    editor: _Editor
+    editor: Editor
     if name == "memory":
         editor = _Bytes(FloatSpinBox(min=0.1, max=10_000.0, step=0.5, **look))
     elif name == "measures":
         editor = _Names(_measure_boxes(look))
-    elif kind is int:
-        low, high = _limits(field)
-        editor = _Editor(SpinBox(min=low, max=high, step=1, **look))
-    elif get_origin(kind) is Literal:
-        editor = _Editor(ComboBox(choices=get_args(kind), **look))
-    elif kind == tuple[float, float]:
+    elif plain_type(field) == tuple[float, float]:
         editor = _Pair(_number_pair(look))
-    elif kind is float:
-        editor = _Number(LineEdit(**look))
-        editor.widget.native.setPlaceholderText("nothing")
     else:
-        editor = _Triple(LineEdit(**look))
-        editor.widget.native.setPlaceholderText("automatic, else Z, Y, X")
+        return plain_editor(name, field, _EMPTY.get(name, ""))
     editor.set(field.default)
-    policy = editor.widget.native.sizePolicy()
-    policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
-    editor.widget.native.setSizePolicy(policy)
+    fill_width(editor)
     return editor
-
-
-def _plain_type(field: FieldInfo) -> Any:
-    kinds = [kind for kind in get_args(field.annotation) if kind is not NoneType]
-    if NoneType in get_args(field.annotation) and len(kinds) == 1:
-        return kinds[0]
-    return field.annotation
-
-
-def _limits(field: FieldInfo) -> tuple[int, int]:
-    """Return the smallest and largest value of a spin box; the settings refuse the rest."""
-    low, high = 0, _LARGEST
-    for limit in field.metadata:
-        low = getattr(limit, "ge", low)
-        high = min(high, getattr(limit, "lt", high))
-    return low, high
 
 
 def _tooltip(field: FieldInfo) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LayerChoice"]
 
+_NONE = "(none)"
+
 
 class LayerChoice(QComboBox):
     """Chooses one of the layers that `accepts` says yes to.
@@ -42,6 +44,7 @@ class LayerChoice(QComboBox):
         self._accepts = accepts
         self._layers: list[Layer] = []
         self._chosen: Layer | None = None
+        self._is_optional = False
         self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -68,16 +71,24 @@ class LayerChoice(QComboBox):
             if offered is unwrapped(layer):
                 self.setCurrentIndex(index)
 
+    def set_optional(self, is_optional: bool) -> None:
+        """Offer to choose none of the layers, behind them, or no longer."""
+        if is_optional != self._is_optional:
+            self._is_optional = is_optional
+            self.reload()
+
     def reload(self) -> None:
         """Look at the viewer again; keeps the choice where its layer is still there."""
         layers = [unwrapped(layer) for layer in self._viewer.layers]
         self._layers = [layer for layer in reversed(layers) if self._accepts(layer)]
         before = self._chosen
+        is_none = self.currentText() == _NONE and before is None
         self.blockSignals(True)
         self.clear()
-        for layer in self._layers:
-            self.addItem(layer.name)
+        self.addItems([*(layer.name for layer in self._layers), *[_NONE] * self._is_optional])
         kept = next((i for i, layer in enumerate(self._layers) if layer is before), None)
+        if is_none and self._is_optional:
+            kept = len(self._layers)
         self.setCurrentIndex(self._preferred() if kept is None else kept)
         self.blockSignals(False)
         self._take_over(before)

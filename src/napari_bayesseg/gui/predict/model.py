@@ -74,10 +74,13 @@ class ModelBox(QWidget):
         return self._error
 
     def add_folder(self, folder: Path) -> None:
-        """Offer the model of a folder and choose it."""
+        """Offer the model of a folder and choose it; what its card says now counts."""
         if folder not in self._folders:
             self._append(folder.name, folder)
-        self.choice.setCurrentIndex(self._folders.index(folder))
+        index = self._folders.index(folder)
+        if index == self.choice.currentIndex():
+            self._on_choice()  # another model may lie there than before
+        self.choice.setCurrentIndex(index)
 
     def show_card(self) -> None:
         """Open the card of the chosen model."""

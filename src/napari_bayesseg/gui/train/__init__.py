@@ -1,0 +1,1 @@
+"""The Train tab: from scans and labels to a model."""
