@@ -56,6 +56,25 @@ def converting(root: Path, file: str, out: Path, **options: Any) -> list[object]
     return ["convert", root / file, "--out", out, *(part for pair in pairs for part in pair)]
 
 
+def test_several_files_become_an_ensemble(run: Run, folder: Path, tmp_path: Path) -> None:
+    """Folds of a cross-validation need no dropout: each is a draw."""
+    save_weights(tmp_path / "fold.pt", "monai.UNet", dropout=0.0)
+    first, *options = converting(folder, "calm.pt", tmp_path / "folds")
+    arguments = json.dumps({**UNET, "dropout": 0.0})
+    options[options.index("--arguments") + 1] = arguments
+    code, said, err = run(first, options[0], tmp_path / "fold.pt", *options[1:])
+    assert (code, err) == (0, "")
+    card = load_card(tmp_path / "folds")
+    assert (card.method, card.members) == ("ensemble", 2)
+    assert card.training["converted_from"] == "calm.pt, fold.pt"
+    assert len(load_foreign(tmp_path / "folds", card)) == 2
+    code, _, err = run(first, *options)
+    assert (code, err.count("\n")) == (2, 1)
+    code, _, err = run("convert", *options[1:])
+    assert (code, err.count("\n")) == (2, 1)
+    assert "name one file, or one a member" in err
+
+
 def test_a_model_folder_is_written(run: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "my-unet"
     command = converting(
@@ -80,7 +99,7 @@ def test_a_model_folder_is_written(run: Run, folder: Path, tmp_path: Path) -> No
     assert (card.licence, card.data) == ("CC0", "simulated")
     assert card.training["converted_from"] == "unet.pt"
     expected = foreign_network("monai.UNet").state_dict()
-    found = load_foreign(out, card).state_dict()
+    found = load_foreign(out, card)[0].state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert {path.name for path in out.iterdir()} == {"model.json", "weights.safetensors"}
