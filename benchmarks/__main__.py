@@ -18,6 +18,7 @@ from benchmarks import (
     exactness,
     first_look,
     gpu,
+    learning,
     many_regions,
     memory,
     queue,
@@ -33,6 +34,7 @@ from benchmarks import (
 )
 from benchmarks.data import FOLDER_VARIABLE
 from benchmarks.machine import describe_machine
+from benchmarks.methods import study
 from benchmarks.rows import Outcome, Row, write_outcomes
 from benchmarks.tables import markdown
 
@@ -59,6 +61,8 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
     "queue": queue.run,
     "audit": audit.run,
     "review-worth": review_worth.run,
+    "methods": study.run,
+    "learn": learning.run,
     "real": real.run,
 }
 """Benchmarks by name, in the order of ``all``."""
@@ -67,7 +71,8 @@ BENCHMARKS: Mapping[str, Callable[[bool], list[Row]]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure what the documentation promises; only review-worth trains, once.",
+        description="Measure what the documentation promises; only learn, methods and review-worth "
+        "train.",
         allow_abbrev=False,
     )
     parser.add_argument("name", choices=[*BENCHMARKS, "all"], help="which benchmark")

@@ -17,20 +17,26 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.report import DOCUMENT, ENGINE, RESULTS, markers
+from benchmarks.drawing import (
+    DPI,
+    LINE,
+    OURS,
+    PEERS,
+    WIDTH,
+    Cells,
+    column_of,
+    panels,
+    style,
+    tables_of,
+)
+from benchmarks.methods.pictures import draw_reliability, draw_removed
+from benchmarks.report import DOCUMENT, ENGINE, METHODS, RESULTS, markers
 from benchmarks.rows import Outcome, read_outcomes
-from benchmarks.tables import split_metric
 
 __all__ = ["PICTURES", "Picture", "link", "main", "tables_of"]
 
-Cells = Mapping[tuple[str, str], float]
-
-# Okabe and Ito: told apart with any colour vision; ours and others differ in lightness too.
-_OURS, _PEERS, _LINE = "#0072B2", "#E69F00", "#D55E00"
-_SEVEN = (_OURS, "#009E73", "#56B4E9", _PEERS, "#999999", _LINE, "#000000")
+_SEVEN = (OURS, "#009E73", "#56B4E9", PEERS, "#999999", LINE, "#000000")
 _SPREAD = ", standard deviation"
-_DPI = 100
-_WIDTH = 8.0  # inches, so 800 pixels
 
 
 @dataclass(frozen=True)
@@ -52,52 +58,24 @@ class Picture:
     draw: Callable[[Outcome], Figure | None]
 
 
-def tables_of(outcome: Outcome) -> dict[str, dict[tuple[str, str], float]]:
-    """Return the numbers of each table: (line, column) to value."""
-    found: dict[str, dict[tuple[str, str], float]] = {}
-    for entry in outcome.results:
-        table, line, column = split_metric(entry["metric"])
-        if isinstance(entry["value"], int | float):
-            found.setdefault(table, {})[line, column] = float(entry["value"])
-    return found
-
-
-def _column(cells: Cells, ending: str) -> dict[str, float]:
-    """Return the values of the column whose name ends so, by line."""
-    return {line: value for (line, column), value in cells.items() if column.endswith(ending)}
-
-
-def _style(axes: Axes, title: str) -> None:
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.tick_params(labelsize=9)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-
-
-def _panels(count: int, height: float) -> tuple[Figure, Sequence[Axes]]:
-    figure = Figure(figsize=(_WIDTH, count * height), dpi=_DPI, layout="constrained")
-    axes = figure.subplots(count, 1, squeeze=False)
-    return figure, list(axes[:, 0])
-
-
 def draw_throughput(outcome: Outcome) -> Figure | None:
     """Bars of the time of all draws; ours and the peers in a colour each."""
     tables = {
-        title: _column(cells, " draws (s)")
+        title: column_of(cells, " draws (s)")
         for title, cells in tables_of(outcome).items()
-        if _column(cells, "times run")
+        if column_of(cells, "times run")
     }
     if not tables:
         return None
-    figure, panels = _panels(len(tables), 3.0)
-    for axes, (title, times) in zip(panels, tables.items(), strict=True):
+    figure, parts = panels(len(tables), 3.0)
+    for axes, (title, times) in zip(parts, tables.items(), strict=True):
         names = sorted(times, key=lambda name: -times[name])
-        colours = [_OURS if name.startswith("ours") else _PEERS for name in names]
+        colours = [OURS if name.startswith("ours") else PEERS for name in names]
         bars = axes.barh(names, [times[name] for name in names], color=colours)
         axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=9)
         axes.margins(x=0.12)
         axes.set_xlabel("time of all draws (s); peers: one pass times the draws", fontsize=9)
-        _style(axes, title)
+        style(axes, title)
     return figure
 
 
@@ -106,33 +84,33 @@ def draw_layers(outcome: Outcome) -> Figure | None:
     tables = {title: cells for title, cells in tables_of(outcome).items() if "once a draw" in title}
     if not tables:
         return None
-    figure, panels = _panels(len(tables), 3.4)
-    for axes, (title, cells) in zip(panels, tables.items(), strict=True):
-        times, peaks = (_column(cells, f"share of the {of} (%)") for of in ("time", "peak"))
+    figure, parts = panels(len(tables), 3.4)
+    for axes, (title, cells) in zip(parts, tables.items(), strict=True):
+        times, peaks = (column_of(cells, f"share of the {of} (%)") for of in ("time", "peak"))
         names = list(times)[::-1]
-        axes.barh(names, [times[name] for name in names], color=_OURS, label="of the draw's time")
+        axes.barh(names, [times[name] for name in names], color=OURS, label="of the draw's time")
         with_peak = [name for name in names if name in peaks]
         values = [peaks[name] for name in with_peak]
-        axes.plot(values, with_peak, "D", color=_LINE, label="of the convolution's peak")
+        axes.plot(values, with_peak, "D", color=LINE, label="of the convolution's peak")
         axes.set_xlim(0, max(100.0, *values) * 1.02)
         axes.set_xlabel("share (%)", fontsize=9)
         axes.legend(fontsize=9, loc="lower right", frameon=False)
-        _style(axes, title)
+        style(axes, title)
     return figure
 
 
 def draw_memory(outcome: Outcome) -> Figure | None:
     """Lines of the peak over the size of the scan, one for each number of draws."""
-    peaks = _column(tables_of(outcome).get("peak memory of the process", {}), "peak (GB)")
+    peaks = column_of(tables_of(outcome).get("peak memory of the process", {}), "peak (GB)")
     lines = _lines_of_memory(peaks)
     if not lines:
         return None
-    figure, (axes,) = _panels(1, 3.6)
-    styles = zip(sorted(lines.items()), (_OURS, _PEERS), "os", strict=False)
+    figure, (axes,) = panels(1, 3.6)
+    styles = zip(sorted(lines.items()), (OURS, PEERS), "os", strict=False)
     for (samples, points), colour, marker in styles:
         sides, values = zip(*sorted(points), strict=True)
         axes.plot(sides, values, color=colour, marker=marker, label=f"T = {samples}")
-    axes.axhline(2.0, color=_LINE, linestyle="--", label="the budget asked for")
+    axes.axhline(2.0, color=LINE, linestyle="--", label="the budget asked for")
     ticks = sorted({side for points in lines.values() for side, _ in points})
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{side}³" for side in ticks])
@@ -140,7 +118,7 @@ def draw_memory(outcome: Outcome) -> Figure | None:
     axes.set_xlabel("size of the scan (voxels)", fontsize=9)
     axes.set_ylabel("peak memory of the process (GB)", fontsize=9)
     axes.legend(fontsize=9, frameon=False)
-    _style(axes, "8 blocks of a sparse scan, --memory 2GB")
+    style(axes, "8 blocks of a sparse scan, --memory 2GB")
     return figure
 
 
@@ -150,18 +128,18 @@ def draw_review_worth(outcome: Outcome) -> Figure | None:
     names = [name.split(":")[0] for name in tables if name.endswith("by volume looked at")]
     if not names:
         return None
-    figure = Figure(figsize=(_WIDTH, 3.2 * len(names) + 0.5), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.2 * len(names) + 0.5), dpi=DPI, layout="constrained")
     rows = figure.subplots(len(names), 2, squeeze=False, sharey="row")
     for name, (left, right) in zip(names, rows, strict=True):
         _draw_orders(left, tables[f"{name}: share removed, by volume looked at"], "%")
         left.set_xlabel("share of the volume looked at (%)", fontsize=9)
         left.set_ylabel("share of the wrong voxels removed", fontsize=9)
-        _style(left, name)
+        style(left, name)
         _draw_orders(right, tables[f"{name}: share removed, by decisions"], "")
         right.set_xlabel("decisions", fontsize=9)
         right.set_xscale("log")
         right.xaxis.set_major_formatter("{x:g}")
-        _style(right, "")
+        style(right, "")
     figure.legend(*rows[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -171,11 +149,11 @@ def _draw_orders(axes: Axes, cells: Cells, unit: str) -> None:
     columns = list(dict.fromkeys(column for _, column in cells))
     orders = [column for column in columns if not column.endswith(_SPREAD)]
     for order, colour in zip(orders, _SEVEN, strict=False):
-        values = {float(line.removesuffix(unit)): v for line, v in _column(cells, order).items()}
+        values = {float(line.removesuffix(unit)): v for line, v in column_of(cells, order).items()}
         places, means = list(values), np.array(list(values.values()))
         style = "--" if order.startswith("best") else "-"
         axes.plot(places, means, style, color=colour, marker="o", markersize=3, label=order)
-        spread = np.array(list(_column(cells, f"{order}{_SPREAD}").values()))
+        spread = np.array(list(column_of(cells, f"{order}{_SPREAD}").values()))
         if spread.size:
             low, high = means - spread, np.minimum(means + spread, 1.0)
             axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
@@ -213,6 +191,17 @@ PICTURES: Mapping[str, Picture] = {
         "Share of the wrong voxels that a review removes, against the volume looked at and against "
         "the decisions made: our order, three others, and the best that any order can do",
         draw_review_worth,
+    ),
+    "methods_errors.png": Picture(
+        "methods",
+        "For each method: the share of the wrong voxels among the five per cent most uncertain, "
+        "on scans as they are and under shift",
+        draw_removed,
+    ),
+    "methods_reliability.png": Picture(
+        "methods",
+        "Accuracy minus confidence against confidence, on scans as they are and under shift",
+        draw_reliability,
     ),
 }
 """Pictures by file name."""
@@ -253,7 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--page",
         type=Path,
         action="append",
-        help="page to link them on, can be given again; default benchmarks.md and results.md",
+        help="page to link them on, can be given again; default benchmarks.md, results.md and "
+        "methods.md",
     )
     options = parser.parse_args(arguments)
     options.into.mkdir(parents=True, exist_ok=True)
@@ -261,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for file, figure in _drawn(read_outcomes(options.json)):
         paths[file] = options.into / file
         figure.savefig(paths[file])
-    for page in options.page or [ENGINE, DOCUMENT]:
+    for page in options.page or [ENGINE, DOCUMENT, METHODS]:
         links = {
             file: Path(os.path.relpath(path, page.parent)).as_posix()
             for file, path in paths.items()

@@ -24,6 +24,7 @@ __all__ = [
     "bayesian_model",
     "cases_for_choosing",
     "cases_for_testing",
+    "cases_for_training",
     "missing",
 ]
 
@@ -58,6 +59,11 @@ def _cases() -> list[Case]:
 def cases_for_testing() -> list[Case]:
     """Return the cases that nothing was trained on and nothing chosen by."""
     return _cases()[-_NUM_TEST:]
+
+
+def cases_for_training() -> list[Case]:
+    """Return the cases that networks are trained on."""
+    return _cases()[:_NUM_TRAINING]
 
 
 def cases_for_choosing() -> list[Case]:

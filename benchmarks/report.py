@@ -15,15 +15,17 @@ from pathlib import Path
 from benchmarks.rows import Outcome, read_outcomes
 from benchmarks.tables import markdown
 
-__all__ = ["DOCUMENT", "ENGINE", "RESULTS", "fill", "fill_pages", "main", "markers"]
+__all__ = ["DOCUMENT", "ENGINE", "METHODS", "RESULTS", "fill", "fill_pages", "main", "markers"]
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 DOCUMENT = _DOCS / "results.md"
 """What people read: masks, uncertainty, the window."""
 ENGINE = _DOCS / "benchmarks.md"
 """What people read: how fast, how exact, how much memory."""
+METHODS = _DOCS / "methods.md"
+"""What people read: the methods and the study of them."""
 RESULTS = _DOCS / "results.json"
-"""The numbers that both pages show."""
+"""The numbers that these pages show."""
 
 
 def markers(name: str) -> tuple[str, str]:
@@ -72,12 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--into",
         type=Path,
         action="append",
-        help="page with markers, can be given again; default results.md and benchmarks.md",
+        help="page with markers, can be given again; default results.md, benchmarks.md, methods.md",
     )
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     options = parser.parse_args(arguments)
     outcomes = [outcome for path in options.json for outcome in read_outcomes(path)]
-    paths = options.into or [DOCUMENT, ENGINE]
+    paths = options.into or [DOCUMENT, ENGINE, METHODS]
     before = [path.read_text(encoding="utf-8") for path in paths]
     after = fill_pages(before, outcomes)
     if options.check:

@@ -7,7 +7,10 @@ from typing import Any
 
 from benchmarks.rows import SEPARATOR, Outcome
 
-__all__ = ["format_cell", "format_value", "markdown", "split_metric"]
+__all__ = ["PLUS_MINUS", "format_cell", "format_value", "markdown", "split_metric"]
+
+PLUS_MINUS = " ±"
+"""Ends the name of a column that is the spread of the column before; they are shown as one."""
 
 _KEPT, _MISSED = "✓", "✗"
 _RELATIONS = {">=": "≥", "<=": "≤"}
@@ -26,17 +29,24 @@ def format_value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def format_cell(entry: dict[str, Any] | None) -> str:
-    """Write a value, and beside it whether its goal is kept."""
+def format_cell(entry: dict[str, Any] | None, spread: dict[str, Any] | None = None) -> str:
+    """Write a value, its spread, and beside it whether its goal is kept."""
     if entry is None:
         return ""
     text = format_value(entry["value"])
+    if spread is not None and spread["value"] is not None:
+        text = f"{text} ± {_two_digits(spread['value'])}"
     if entry["goal"] is None:
         return text
     goal = entry["goal"]
     for plain, sign in _RELATIONS.items():
         goal = goal.replace(plain, sign)
     return f"{text} {_KEPT} ({goal})" if entry["holds"] else f"**{text} {_MISSED} ({goal})**"
+
+
+def _two_digits(spread: float) -> str:
+    """Write a spread with as few digits as it deserves."""
+    return f"{spread:.1e}" if 0 < spread < _SMALL / 10 else f"{spread:.2g}"
 
 
 def split_metric(metric: str) -> tuple[str, str, str]:
@@ -60,11 +70,18 @@ def markdown(outcome: Outcome) -> str:
 
 def _table(title: str, cells: dict[tuple[str, str], dict[str, Any]]) -> str:
     lines = list(dict.fromkeys(line for line, _ in cells))
-    columns = list(dict.fromkeys(column for _, column in cells))
+    columns = [
+        column
+        for column in dict.fromkeys(column for _, column in cells)
+        if not column.endswith(PLUS_MINUS)
+    ]
     head = [f"| {title} | {' | '.join(columns)} |", f"|---|{'---:|' * len(columns)}"]
     return "\n".join(head + [_line(line, columns, cells) for line in lines])
 
 
 def _line(line: str, columns: Sequence[str], cells: dict[tuple[str, str], dict[str, Any]]) -> str:
-    found = [format_cell(cells.get((line, column))) for column in columns]
+    found = [
+        format_cell(cells.get((line, column)), cells.get((line, f"{column}{PLUS_MINUS}")))
+        for column in columns
+    ]
     return f"| {line} | {' | '.join(found)} |"

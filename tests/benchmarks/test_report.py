@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.report import DOCUMENT, ENGINE, RESULTS, fill, fill_pages, main
+from benchmarks.report import DOCUMENT, ENGINE, METHODS, RESULTS, fill, fill_pages, main
 from benchmarks.rows import Outcome, Row, write_outcomes
 
 TEXT = """# Results
@@ -60,9 +60,10 @@ def test_the_documentation_shows_the_numbers_beside_it() -> None:
     assert RESULTS.is_file()
     assert DOCUMENT.is_file()
     assert ENGINE.is_file()
+    assert METHODS.is_file()
     assert main(["--check"]) == 0
 
 
 def test_every_benchmark_has_a_place_on_a_page() -> None:
-    pages = [path.read_text(encoding="utf-8") for path in (DOCUMENT, ENGINE)]
+    pages = [path.read_text(encoding="utf-8") for path in (DOCUMENT, ENGINE, METHODS)]
     assert fill_pages(pages, [Outcome.of(name, "2 cores", [ONE_ROW]) for name in BENCHMARKS])

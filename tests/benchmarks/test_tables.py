@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from benchmarks.rows import Outcome, Row, at_least, at_most, skipped
-from benchmarks.tables import format_cell, format_value, markdown
+from benchmarks.tables import PLUS_MINUS, format_cell, format_value, markdown
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,17 @@ def test_lines_and_columns_come_from_the_metrics() -> None:
 def test_a_skipped_benchmark_says_why() -> None:
     table = markdown(Outcome.of("x", "machine", [skipped("no data here")]))
     assert "| skipped | no data here |" in table
+
+
+def test_a_spread_stands_beside_its_value() -> None:
+    rows = [
+        Row.of("scans", "one", "Dice", value=0.87654, goal=at_least(0.8)),
+        Row.of("scans", "one", f"Dice{PLUS_MINUS}", value=0.00321),
+        Row.of("scans", "other", "Dice", value=0.5),
+    ]
+    assert markdown(Outcome.of("x", "machine", rows)).splitlines() == [
+        "| scans | Dice |",
+        "|---|---:|",
+        "| one | 0.8765 ± 0.0032 ✓ (≥ 0.8) |",
+        "| other | 0.5 |",
+    ]

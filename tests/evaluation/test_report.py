@@ -12,7 +12,12 @@ import pytest
 from napari_bayesseg.core.errors import FormatError, SettingsError
 from napari_bayesseg.evaluation.evaluation import Evaluation
 from napari_bayesseg.evaluation.report import check_report_folder, report_values, write_report
-from napari_bayesseg.evaluation.report_text import headlines, score_text, warnings_of
+from napari_bayesseg.evaluation.report_text import (
+    difference_text,
+    headlines,
+    score_text,
+    warnings_of,
+)
 from tests.evaluation.cases import made
 
 FILES = {
@@ -103,7 +108,7 @@ def test_several_methods_and_cases_are_compared(table: list[Evaluation], tmp_pat
     everything = "".join(page.texts)
     assert "Compared with <sharp>" in page.texts
     assert "Case by case" in page.texts
-    assert "95 % interval of the mean over 3 cases" in everything
+    assert "95\u00a0% interval of the mean over 3 cases" in everything
     assert everything.count("soft & slow") >= 5
     read = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert "dice" not in read
@@ -166,9 +171,30 @@ def test_what_matters_stands_first(one: Evaluation) -> None:
     weakest = min(one.dice, key=lambda name: one.dice[name])
     assert f"the weakest class is {weakest} with Dice {score_text(one.dice[weakest])}" in line
     assert re.search(r"too (sure|careful)|as much as they keep", line)
-    found = f"{100 * one.scores().error_removed_at_5_percent:.0f}\u00a0% of the errors"
+    found = f"{100 * one.scores().error_removed_at_5_percent:.0f} % of the errors"
     assert found in line
     assert warnings_of({"one": [one]}) == []
+
+
+def test_of_many_methods_the_best_are_named(one: Evaluation) -> None:
+    worse = dataclasses.replace(one, dice=dict.fromkeys(one.dice, 0.1), brier_score=2.0)
+    honest = dataclasses.replace(one, expected_calibration_error=0.001)
+    lines = headlines({"one": [one], "worse": [worse], "b": [worse], "honest": [honest]})
+    assert len(lines) == 3
+    assert lines[0].startswith("Dice is highest for one: ")
+    assert "(all methods: 0.100 to " in lines[0]
+    assert lines[1].startswith("The calibration error is lowest for honest: 0.00100")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.01234, "+0.012"), (-0.5, "\u22120.50"), (0.0, "0"), (-1e-12, "0"), (12.34, "+12"),
+        (float("nan"), "–"), (0.000123, "+0.00012"),
+    ],
+)  # fmt: skip
+def test_differences_have_a_sign_and_two_digits(value: float, text: str) -> None:
+    assert difference_text(value) == text
 
 
 def test_what_a_reader_must_know_is_said(one: Evaluation) -> None:

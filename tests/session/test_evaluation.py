@@ -221,6 +221,30 @@ def test_closing_the_review_ends_it_without_a_word(
     assert heard.names == []
 
 
+def test_the_report_holds_all_results_by_the_measure_that_is_looked_at(
+    judged: Callable[..., Any], background: ThreadBackground, tmp_path: Path
+) -> None:
+    desk, heard = judged()
+    desk.evaluation.add(write_guess(tmp_path / "guess.zarr", desk.result).path)
+    assert background.drain(60)
+    desk.evaluation.set_measure("expected_error")
+    folder = tmp_path / "report"
+    desk.evaluation.save(folder)
+    assert background.drain(60)
+    assert heard["notice"] == ["report: report.html and report.json written"]
+    assert (folder / "report.html").stat().st_size > 1000
+    written = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert [entry["name"] for entry in written["results"]] == ["r", "guess"]
+    (first, _) = desk.evaluation.evaluated
+    scores = first.evaluation.scores("expected_error")
+    assert written["results"][0]["measure"] == "expected_error"
+    assert written["results"][0]["error_auroc"] == pytest.approx(scores.error_auroc)
+    desk.evaluation.save(folder)  # nothing is replaced without a word
+    assert background.drain(60)
+    assert "holds a report already" in heard["failed"][-1]
+    desk.evaluation.clear_others()
+
+
 def test_nothing_to_add_to_or_to_report_is_said(desk: ReviewDesk, tmp_path: Path) -> None:
     heard = Heard(desk.evaluation)
     desk.evaluation.add(tmp_path / "other.zarr")

@@ -60,6 +60,8 @@ def test_it_says_so_in_words() -> None:
     assert str(Worth(0.42, 0.031, float("nan"))) == (
         "Above 0.42 you look at 3.1 % of the volume and find no error: there is none."
     )
+    assert Worth(0.42, 0.031, 0.81).brief == "look at 3.1 %, find 81 %"
+    assert Worth(0.42, 0.031, float("nan")).brief == "look at 3.1 %"
 
 
 def test_a_perfect_result_has_no_errors_to_find() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_cycles_are_accepted_just_where_each_gives_its_snapshots(steps: int) -> 
     schedule = cycles(steps, num_cycles=3, burn_in_cycles=1)
     bounds = [index * steps // 3 for index in range(4)]
     usable = True
-    for start, stop in zip(bounds[1:], bounds[2:], strict=False):
+    for start, stop in pairwise(bounds[1:]):
         modes = [schedule.statistics(step) for step in range(start, stop)]
         warm = [schedule.group_values(step)["temperature"] > 0 for step in range(start, stop)]
         usable &= "accumulating" in modes and sum(warm) >= 2
@@ -66,7 +67,7 @@ def test_cycles_are_accepted_just_where_each_gives_its_snapshots(steps: int) -> 
         schedule.check()
         assert len(schedule.snapshots) == 4
     else:
-        with pytest.raises(ValueError, match="too short|must come after"):
+        with pytest.raises(ValueError, match=r"too short|must come after"):
             schedule.check()
 
 

@@ -41,6 +41,15 @@ def test_a_file_gives_way_to_what_is_named(tmp_path: Path) -> None:
     assert (settings.steps, settings.seed, settings.patch_shape) == (100, 7, (16, 16, 16))
 
 
+def test_a_setting_of_a_group_is_named_with_a_point(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"data": {"axes": "XYZ"}}))
+    for path, axes in ((None, None), (file, "XYZ")):
+        found = TrainingSettings.load(path, method="bcnn", **{"data.ignore_label": 255})
+        assert (found.data.ignore_label, found.data.axes) == (255, axes)
+    assert TrainingSettings.load(file, method="bcnn", **{"data.axes": None}).data.axes == "XYZ"
+
+
 def test_what_is_recorded_can_be_used_again() -> None:
     settings = tiny_settings(class_names=("a", "b"))
     assert TrainingSettings.model_validate(json.loads(settings.model_dump_json())) == settings
@@ -69,6 +78,12 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, content: str) 
         ),
         ({"epochs": 1}, "'epochs' is no training setting; there are method, steps"),
         ({"method": "magic"}, "method"),
+        ({"method": "sghmc", "sghmc": {"num_cycles": 1}}, "sghmc needs 2 snapshots"),
+        ({"method": "sghmc", "steps": 10}, "sghmc: cycles of 2 steps are too short"),
+        ({"method": "ensemble", "num_members": 1}, "num_members.*got 1"),
+        ({"data.colour": 3}, "data.colour"),
+        ({"steps.more": 3}, "steps"),
+        ({"magic.more": 3}, "'magic' is no training setting"),
     ],
 )
 def test_what_is_out_of_range_is_told_in_one_line(changes: dict[str, object], words: str) -> None:

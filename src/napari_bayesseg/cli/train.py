@@ -22,15 +22,13 @@ from napari_bayesseg.training.settings import TrainingSettings
 
 __all__ = ["train"]
 
-_METHODS_HELP = "; ".join(
-    f"{name}: {record.title}, {record.draw} ({record.reference})"
-    for name, record in METHODS.items()
-)
+_METHODS_HELP = "; ".join(f"{name}: {record.title}" for name, record in METHODS.items())
 
 
 def _setting(name: str, converter: Any = None) -> Parameter:
     field = TrainingSettings.model_fields[name]
-    return Parameter(help=f"{field.description}; default {field.default}", converter=converter)
+    default = "" if field.default is None else f"; default {field.default}"
+    return Parameter(help=f"{field.description}{default}", converter=converter)
 
 
 @contextmanager
@@ -128,7 +126,8 @@ def train(
 
         def report(now: Progress) -> None:
             which = f"network {now.member} of {now.members}, " if now.members > 1 else ""
-            update(now.share, f"{which}loss {now.loss:.4f}")
+            is_last = now.share == 1.0
+            update(now.share, "held-out scans" if is_last else f"{which}loss {now.loss:.4f}")
             if now.validation is not None:
                 terms = [f"{name.replace('_', ' ')} {term:.4f}" for name, term in now.terms.items()]
                 parts = [f"loss {now.loss:.4f}", *terms, f"held out {now.validation:.4f}"]

@@ -63,6 +63,8 @@ _ALL = (
     ),
 )  # fmt: skip
 
+_ROUNDING = 1e-12
+
 SCORES: Mapping[str, Score] = {score.key: score for score in _ALL}
 """What methods are compared by. Scores by class are means over all classes but the first."""
 
@@ -88,8 +90,8 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.interval.low > 0 or self.interval.high < 0
+        """Whether the interval leaves zero out, by more than rounding."""
+        return self.interval.low > _ROUNDING or self.interval.high < -_ROUNDING
 
 
 @dataclass(frozen=True)

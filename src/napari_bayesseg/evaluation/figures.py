@@ -27,7 +27,8 @@ METHOD_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 12, 44
-_KEY_HEIGHT = 20
+_KEY_HEIGHT, _KEYS_A_ROW = 20, 3
+_CHARACTER_WIDTH = 7  # of the largest ones, about
 _LINE_DASHES = ("", "7 4", "2 3")
 
 Doubles = NDArray[np.float64]
@@ -153,12 +154,12 @@ def pavpu_figure(methods: Methods) -> str:
         "threshold, from the surest patch to the most uncertain one",
         "share of patches",
         methods,
-        keys=2,
+        rows_below=1,
     )
     names = ("accurate, if certain", "uncertain, if inaccurate", "PAvPU")
     content = [*_keys(methods), *axes.frame()]
     for number, (name, dash) in enumerate(zip(names, _LINE_DASHES, strict=True)):
-        x, y = _LEFT + 190 * number, _KEY_HEIGHT * 1.5
+        x, y = _LEFT + 190 * number, _KEY_HEIGHT * (_key_rows(methods) + 0.5)
         content.append(polyline([(x, y), (x + 28, y)], "#555", dash=dash))
         content.append(text(x + 36, y + 4, name))
     keys = ("accurate_given_certain", "uncertain_given_inaccurate", "pavpu")
@@ -178,10 +179,10 @@ def _framed(
     *,
     right: float = 1.0,
     high: float = 1.0,
-    keys: int = 1,
+    rows_below: int = 0,
 ) -> _Axes:
-    """Return axes below so many rows of keys; a single method needs no key."""
-    rows = keys - (len(methods) < 2)
+    """Return axes below the names of the methods and so many more rows."""
+    rows = _key_rows(methods) + rows_below
     return _Axes(title, x_label, y_label, right, high, _TOP + _KEY_HEIGHT * rows)
 
 
@@ -189,16 +190,22 @@ def _figure(axes: _Axes, content: Sequence[str]) -> str:
     return svg(_WIDTH, _HEIGHT + axes.top - _TOP, axes.title, content)
 
 
+def _key_rows(methods: Methods) -> int:
+    """Return the rows that the names take; a single method needs none."""
+    return -(-len(methods) // _KEYS_A_ROW) if len(methods) > 1 else 0
+
+
 def _keys(methods: Methods) -> list[str]:
     if len(methods) < 2:
         return []
     found = []
-    step = (_WIDTH - _LEFT) / len(methods)
+    step = (_WIDTH - _LEFT) / min(len(methods), _KEYS_A_ROW)
+    longest = int(step / _CHARACTER_WIDTH) - 3
     for number, name in enumerate(methods):
-        x = _LEFT + step * number
-        found.append(rectangle(x, 2, 12, 12, _colour(number)))
-        shown = name if len(name) <= step / 7 else name[: int(step / 7) - 1] + "…"
-        found.append(text(x + 18, 12, shown))
+        x = _LEFT + step * (number % _KEYS_A_ROW)
+        y = 2 + _KEY_HEIGHT * (number // _KEYS_A_ROW)
+        found.append(rectangle(x, y, 12, 12, _colour(number)))
+        found.append(text(x + 18, y + 10, name if len(name) <= longest else name[:longest] + "…"))
     return found
 
 

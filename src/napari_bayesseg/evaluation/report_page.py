@@ -33,13 +33,18 @@ FIGURE_TITLES = {
 }
 
 _STYLE = """
-body { max-width: 58rem; }
+body { max-width: 66rem; }
 tr > th:first-child { width: auto; }
-td p { margin: 0; color: #666; font-size: 0.82rem; max-width: 32rem; }
-td.number, th.number { padding-left: 1rem; }
+td p { margin: 0; color: #666; font-size: 0.82rem; max-width: 42rem; }
+td.number, th.number { padding: 0.2rem 0.3rem 0.2rem 0.7rem; }
 td.number { white-space: nowrap; }
+td.words { color: #666; font-size: 0.85rem; padding-top: 0.6rem; border-bottom: none; }
+td.words b { color: #222; font-size: 0.95rem; font-weight: normal; margin-right: 0.4rem; }
+tr:has(td.words) { border-bottom: none; }
+.scroll td { overflow-wrap: normal; }
+.scroll td:first-child:not(.number) { min-width: 8rem; }
 th.group { padding-top: 0.7rem; color: #222; }
-td .range { color: #777; font-size: 0.85rem; display: block; }
+td .range { color: #777; font-size: 0.8rem; display: block; }
 b.clear { color: #0072b2; }
 figure { width: 100%; margin: 0 0 1.2rem; }
 figure svg { max-width: 44rem; display: block; }
@@ -70,30 +75,29 @@ def report_page(
     """
     title = f"Evaluation of {' and '.join(methods)}" if len(methods) < 3 else "Evaluation"
     first = next(iter(methods.values()))[0]
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
-            f"<style>{STYLE}{_STYLE}</style></head><body>",
-            f"<h1>{escape(title)}</h1>",
-            f'<p class="head">{escape(_head(methods, comparison))}</p>',
-            *(f'<p class="line">{escape(text)}</p>' for text in headlines(methods)),
-            *(f'<p class="warn">{escape(text)}</p>' for text in warnings_of(methods)),
-            "<h2>Scores</h2>",
-            *score_table(comparison, first),
-            *difference_table(comparison, first),
-            *_figures(figures),
-            *_pictures(pictures),
-            "<h2>By class</h2>",
-            *class_table(methods, first),
-            "<h2>Which uncertainty finds the errors</h2>",
-            *measure_table(methods, first),
-            *case_table(methods, comparison, first),
-            "<h2>Provenance</h2>",
-            _provenance(methods, comparison, first),
-            "</body></html>\n",
-        ]
-    )
+    parts = [
+        "<!DOCTYPE html>",
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
+        f"<style>{STYLE}{_STYLE}</style></head><body>",
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="head">{escape(_head(methods, comparison))}</p>',
+        *(f'<p class="line">{escape(text)}</p>' for text in headlines(methods)),
+        *(f'<p class="warn">{escape(text)}</p>' for text in warnings_of(methods)),
+        "<h2>Scores</h2>",
+        *score_table(comparison, first),
+        *difference_table(comparison, first),
+        *_figures(figures),
+        *_pictures(pictures),
+        "<h2>By class</h2>",
+        *class_table(methods, first),
+        "<h2>Which uncertainty finds the errors</h2>",
+        *measure_table(methods, first),
+        *case_table(methods, comparison, first),
+        "<h2>Provenance</h2>",
+        _provenance(methods, comparison, first),
+        "</body></html>\n",
+    ]
+    return "\n".join(parts).replace(" %", "\u00a0%")  # no line begins with a sign
 
 
 def _head(methods: Methods, comparison: Comparison) -> str:

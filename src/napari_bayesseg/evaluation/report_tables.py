@@ -10,13 +10,19 @@ from napari_bayesseg.core.unit_symbols import unit_symbol
 from napari_bayesseg.evaluation.comparison import SCORES, Comparison, Score
 from napari_bayesseg.evaluation.evaluation import Evaluation, MeasureScores
 from napari_bayesseg.evaluation.meanings import SCORE_MEANINGS
-from napari_bayesseg.evaluation.report_text import measure_title, number_text, score_text
+from napari_bayesseg.evaluation.report_text import (
+    difference_text,
+    measure_title,
+    number_text,
+    score_text,
+)
 from napari_bayesseg.numerics.bootstrap import Interval
 
 __all__ = ["case_table", "class_table", "difference_table", "measure_table", "score_table"]
 
 Methods = Mapping[str, Sequence[Evaluation]]
 
+_MOST_BESIDE_WORDS = 2
 _DISTANCES = ("hd95", "asd")
 _OF_A_CASE = (
     "dice",
@@ -26,11 +32,11 @@ _OF_A_CASE = (
     "error_removed_at_5_percent",
 )
 _OF_A_MEASURE: Mapping[str, Callable[[MeasureScores], float]] = {
-    "AUROC ↑": lambda one: one.error_auroc,
-    "AUPRC ↑": lambda one: one.error_auprc,
-    "AURC ↓": lambda one: one.aurc,
-    "found in 5 % ↑": lambda one: one.error_removed_at_5_percent,
-    "PAvPU ↑": lambda one: one.pavpu,
+    "AUROC\u00a0↑": lambda one: one.error_auroc,
+    "AUPRC\u00a0↑": lambda one: one.error_auprc,
+    "AURC\u00a0↓": lambda one: one.aurc,
+    "found in 5 %\u00a0↑": lambda one: one.error_removed_at_5_percent,
+    "PAvPU\u00a0↑": lambda one: one.pavpu,
 }
 
 
@@ -43,15 +49,23 @@ def score_table(comparison: Comparison, first: Evaluation) -> list[str]:
     )
     if len(comparison.cases) > 1:
         lead += (
-            f" In brackets the {100 * comparison.confidence:g} % interval of the mean over "
+            f" Small: the {100 * comparison.confidence:g} % interval of the mean over "
             f"{len(comparison.cases):,} cases."
         )
-    rows = [_row(["", *comparison.methods], "th")]
+    # Beside more columns there is no room for words: they get rows of their own.
+    is_wide = len(comparison.methods) > _MOST_BESIDE_WORDS
+    names = list(comparison.methods)
+    rows = [_row(names, "th", first=0) if is_wide else _row(["", *names], "th")]
     for score in _shown(first):
         values = [comparison.means[method][score.key] for method in comparison.methods]
         cells = "".join(f'<td class="number">{_interval(found)}</td>' for found in values)
-        meaning = f"<p>{escape(SCORE_MEANINGS[score.key])}</p>"
-        rows.append(f"<tr><td>{escape(_title(score, first))}{meaning}</td>{cells}</tr>")
+        title, meaning = escape(_title(score, first)), escape(SCORE_MEANINGS[score.key])
+        if is_wide:
+            words = f"<b>{title}</b> {meaning}"
+            rows.append(f'<tr><td class="words" colspan="{len(values)}">{words}</td></tr>')
+            rows.append(f"<tr>{cells}</tr>")
+        else:
+            rows.append(f"<tr><td>{title}<p>{meaning}</p></td>{cells}</tr>")
     return [f"<p>{escape(lead)}</p>", _table(rows)]
 
 
@@ -68,11 +82,13 @@ def difference_table(comparison: Comparison, first: Evaluation) -> list[str]:
         cells = []
         for method in others:
             one = found[score.key, method]
-            text = f"{one.interval.mean:+.3g}"
+            text = difference_text(one.interval.mean)
             shown = f'<b class="clear">{text}</b>' if one.is_clear else text
             if not isnan(one.interval.low):
-                span = f"{one.interval.low:+.3g} to {one.interval.high:+.3g}"
-                shown += f'<span class="range">[{span}]</span>'
+                span = (
+                    f"{difference_text(one.interval.low)} to {difference_text(one.interval.high)}"
+                )
+                shown += f'<span class="range">{span}</span>'
             cells.append(f'<td class="number">{shown}</td>')
         rows.append(f"<tr><td>{escape(_title(score, first))}</td>{''.join(cells)}</tr>")
     lead = (
@@ -89,10 +105,10 @@ def difference_table(comparison: Comparison, first: Evaluation) -> list[str]:
 def class_table(methods: Methods, first: Evaluation) -> list[str]:
     """Return what there is for each class, method after method."""
     unit = unit_symbol(first.unit)
-    head = ["", "Dice ↑", "Jaccard ↑"]
+    head = ["", "Dice\u00a0↑", "Jaccard\u00a0↑"]
     if first.hausdorff_95:
-        head += [f"95 % Hausdorff ({unit}) ↓", f"average distance ({unit}) ↓"]
-    head.append("calibration error ↓")
+        head += [f"95 % Hausdorff ({unit})\u00a0↓", f"average distance ({unit})\u00a0↓"]
+    head.append("calibration error\u00a0↓")
     rows = [_row(head, "th")]
     for method, cases in methods.items():
         rows += _group(method, methods, len(head))
@@ -147,14 +163,14 @@ def _shown(first: Evaluation) -> list[Score]:
 def _title(score: Score, first: Evaluation) -> str:
     arrow = "↑" if score.is_better_high else "↓"
     unit = f" ({unit_symbol(first.unit)})" if score.key in _DISTANCES else ""
-    return f"{score.title}{unit} {arrow}"
+    return f"{score.title}{unit}\u00a0{arrow}"
 
 
 def _interval(found: Interval) -> str:
     if isnan(found.low):
         return score_text(found.mean)
     span = f"{score_text(found.low)} to {score_text(found.high)}"
-    return f'{score_text(found.mean)}<span class="range">[{span}]</span>'
+    return f'{score_text(found.mean)}<span class="range">{span}</span>'
 
 
 def _group(method: str, methods: Methods, width: int) -> list[str]:

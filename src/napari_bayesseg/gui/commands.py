@@ -218,6 +218,16 @@ def audit() -> None:
     run_action("audit")
 
 
+def learn() -> None:
+    """Run the action of this name."""
+    run_action("learn")
+
+
+def predict_again() -> None:
+    """Run the action of this name."""
+    run_action("predict_again")
+
+
 def restore_layers() -> None:
     """Run the action of this name."""
     run_action("restore_layers")

@@ -86,10 +86,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class RunListener:
-    """Who hears of a run; called on the owner's thread."""
+    """Who hears of a run; called on the owner's thread, but `written` at once on the run's own."""
 
     opened: Callable[[Result], None]
     progressed: Callable[[RunProgress], None]
+    written: Callable[[Result], object] = lambda _: None
 
 
 def run_prediction(request: PredictionRequest, listener: RunListener, job: Job) -> Outcome:
@@ -163,6 +164,7 @@ class _Hooks:
 
     def opened(self, path: Path) -> None:
         self.result = result = _reopened(path, self._scan)
+        self._listener.written(result)
         self._job.post(lambda: self._listener.opened(result))
         self._check()
 

@@ -12,10 +12,13 @@ from napari_bayesseg.inference.import_probabilities import import_probabilities
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.run import RunHooks
 from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.review.carrying import Carrying, carry_review
+from napari_bayesseg.review.other_run import other_run_notice
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_regions import Opened, open_review
 from napari_bayesseg.session.job import Job, JobSlot, explain
+from napari_bayesseg.session.learning import LearnedResult, Learning
 from napari_bayesseg.session.prediction import Prediction
 from napari_bayesseg.session.prediction_worker import lower_priority
 from napari_bayesseg.session.preferences import Preferences
@@ -48,10 +51,12 @@ class Session:
     failed = Signal(str)
 
     def __init__(self, background: Background) -> None:
-        self.prediction = Prediction(background, lambda: self.training.under_way)
-        self.training = Training(background, lambda: self.prediction.under_way)
+        self.prediction = Prediction(background, lambda: self._busy_beside("prediction"))
+        self.training = Training(background, lambda: self._busy_beside("training"))
         self.prediction.opened.connect(self._predicted)
         self._background = background
+        self.learning = Learning(background, in_the_way=lambda: self._busy_beside("learning"))
+        self.learning.result_ready.connect(self._learned)
         self._opening = JobSlot(background, "open result", self._busy_may_have_changed)
         self._preferences = Preferences()
         self._desk: ReviewDesk | None = None
@@ -80,7 +85,11 @@ class Session:
             self._desk.set_preferences(preferences)
 
     def open_result(
-        self, result: str | Path | Result, scan: Volume | None = None, start: Volume | None = None
+        self,
+        result: str | Path | Result,
+        scan: Volume | None = None,
+        start: Volume | None = None,
+        carrying: Carrying | None = None,
     ) -> None:
         """Open a result for review, in the background; the one that was open is closed first.
 
@@ -91,6 +100,8 @@ class Session:
             Where it was in memory; needed to make draws again.
         start : Volume, optional
             Labels to begin the review from, in place of the predicted ones.
+        carrying : Carrying, optional
+            Decisions about another result with which this one's review begins.
         """
         self.close_result()
 
@@ -98,7 +109,12 @@ class Session:
 
         def work(_: Job) -> Opened:
             opened = result if isinstance(result, Result) else _opened(Path(result), scan)
-            return open_review(opened, start, preferences)
+            if carrying is None:
+                return open_review(opened, start, preferences)
+            carry_review(carrying, opened)
+            found = open_review(opened, start, preferences)
+            found.review.notice = other_run_notice(found.review.conflicts)
+            return found
 
         self._opening.start(
             work,
@@ -150,6 +166,16 @@ class Session:
         self._opening.cancel()
         self._close_desk()
 
+    def _busy_beside(self, one: str) -> str:
+        """Say which other work needs all processors now; empty for none."""
+        works: dict[str, Prediction | Training | Learning] = {
+            "prediction": self.prediction,
+            "training": self.training,
+            "learning": self.learning,
+        }
+        others = [work.under_way for name, work in works.items() if name != one]
+        return next(filter(None, others), "")
+
     def close(self) -> None:
         """Cancel everything, wait for its threads and close the review; may be called again.
 
@@ -160,6 +186,7 @@ class Session:
         self._is_closed = True
         self.prediction.close()
         self.training.close()
+        self.learning.close()
         self._opening.close()
         desk, self._desk = self._desk, None
         if desk is not None:
@@ -171,12 +198,21 @@ class Session:
 
     def _show(self, opened: Opened) -> None:
         self._desk = desk = ReviewDesk(opened, self._background, self._preferences)
+        self.learning.set_desk(desk)
         self.result_changed.emit(opened.result)
         self.desk_changed.emit(desk)
         if opened.review.notice:
             desk.notice.emit(opened.review.notice)
         if desk.audit.is_on:
             desk.notice.emit("an audit that was interrupted goes on; Escape stops it")
+
+    def _learned(self, found: LearnedResult) -> None:
+        """Go on with a new result, where the old one is still being looked at."""
+        desk = self._desk
+        if desk is None or desk.result.path != found.source or desk.audit.is_on:
+            self.learning.notice.emit(f"{found.result.path.name} is ready, with all decisions")
+            return
+        self.open_result(found.result, carrying=found.carrying)
 
     def _predicted(self, result: Result) -> None:
         self._give_way(result.path)
@@ -189,6 +225,7 @@ class Session:
     def _close_desk(self) -> None:
         desk, self._desk = self._desk, None
         if desk is not None:
+            self.learning.set_desk(None)
             self.desk_changed.emit(None)
             self.result_changed.emit(None)
             desk.close()

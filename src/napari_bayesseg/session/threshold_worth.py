@@ -36,16 +36,17 @@ class Worth:
     found: float
 
     @property
-    def shares(self) -> str:
-        """Both shares in words."""
+    def brief(self) -> str:
+        """Both shares in few words, for another result at the same threshold."""
+        looked = f"look at {percent_text(self.reviewed)}"
+        return looked if np.isnan(self.found) else f"{looked}, find {percent_text(self.found)}"
+
+    def __str__(self) -> str:
         found = "no error: there is none"
         if not np.isnan(self.found):
             found = f"{percent_text(self.found)} of the errors"
-        return f"{percent_text(self.reviewed)} of the volume, {found}"
-
-    def __str__(self) -> str:
-        shares = self.shares.replace(", ", " and find ")
-        return f"Above {self.threshold:.3g} you look at {shares}."
+        reviewed = percent_text(self.reviewed)
+        return f"Above {self.threshold:.3g} you look at {reviewed} of the volume and find {found}."
 
 
 class ThresholdWorth:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from napari_bayesseg.io.atomic import replace_atomically
 from napari_bayesseg.io.tables import write_csv
@@ -112,9 +112,13 @@ def _draw_terms(axes: Axes, log: Sequence[Progress], terms: Sequence[str]) -> No
 def _finish(axes: Axes, values: Sequence[float]) -> None:
     if min(values) > 0 and max(values) > 10 * min(values):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylabel("nats per voxel")
     axes.grid(visible=True, color="#e6e6e6", linewidth=0.7)
     axes.tick_params(colors=_GREY, labelsize=8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    legend = axes.legend(fontsize=8, loc="upper right", framealpha=0.9, edgecolor="none")
+    legend.set_zorder(5)

@@ -25,7 +25,11 @@ from napari_bayesseg.training.objective import TrainingBatch
 from napari_bayesseg.training.patches import PatchSampler
 from napari_bayesseg.training.settings import TrainingSettings
 
-__all__ = ["Member", "check_finite", "member_seed"]
+__all__ = ["Diverged", "Member", "check_finite", "member_seed"]
+
+
+class Diverged(SettingsError):
+    """The loss stopped being a number; going on from the last state would come to the same."""
 
 
 def member_seed(seed: int, index: int) -> int:
@@ -95,7 +99,7 @@ class Member:
 
         Raises
         ------
-        SettingsError
+        Diverged
             If the loss stops being a number.
         """
         self._set_statistics(step)
@@ -190,14 +194,14 @@ def check_finite(loss: float, step: int, settings: TrainingSettings) -> None:
 
     Raises
     ------
-    SettingsError
+    Diverged
         With the remedy.
     """
     if not math.isfinite(loss):
         name, rate = "learning_rate", settings.learning_rate
         if settings.method == "sghmc":
             name, rate = "sghmc.learning_rate", settings.sghmc.learning_rate
-        raise SettingsError(
+        raise Diverged(
             f"the loss is {loss} at step {step + 1}: training has diverged; take a "
             f"{name} below {rate:g}"
         )

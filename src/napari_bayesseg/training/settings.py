@@ -32,7 +32,11 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Method = Field(description=f"One of {', '.join(METHODS)}")
-    steps: int = Field(1500, ge=1, description="Optimiser steps, of each member of an ensemble")
+    steps: int = Field(
+        1500,
+        ge=1,
+        description="Length of a training, of each member of an ensemble, in steps",
+    )
     seed: int = Field(0, ge=0, description="Seed of weights, patches, augmentation and noise")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to train")
     precision: Literal["float32", "bfloat16"] = Field(

@@ -17,6 +17,7 @@ from napari_bayesseg.networks.checkpoint import (
     Normalisation,
     save_model,
 )
+from napari_bayesseg.networks.methods import METHODS
 from napari_bayesseg.training.card import make_card
 from napari_bayesseg.training.dataset import (
     TrainingCase,
@@ -151,7 +152,9 @@ def train_pairs(
     )
     card = save_model(out, card.model_copy(update={"scores": scores}), *fitted.networks)
     write_log(out / LOG_NAME, fitted.record.log)
-    draw_losses(out / PLOT_NAME, fitted.record, f"{title or name}: {settings.method}")
+    draw_losses(
+        out / PLOT_NAME, fitted.record, f"{title or name}: {METHODS[settings.method].title}"
+    )
     SavedState.remove(state)
     return card
 

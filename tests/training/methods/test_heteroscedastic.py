@@ -44,7 +44,8 @@ def test_the_likelihood_is_the_integral_over_the_noise() -> None:
         mean, width = float(f[label] - f[1 - label]), float(s.square().sum().sqrt())
 
         def integrand(z: float, mean: float = mean, width: float = width) -> float:
-            return math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi) / (1 + math.exp(-mean - width * z))
+            density = math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+            return density / (1 + math.exp(-mean - width * z))
 
         expected = -math.log(quad(integrand, -8, 8)[0])
         assert found[voxel].item() == pytest.approx(expected, rel=0.02)

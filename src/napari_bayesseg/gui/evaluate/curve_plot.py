@@ -103,7 +103,7 @@ class CurvePlot(QWidget):
         worths = [one.worth.at(self._threshold) for one in self._evaluated]
         lines = [str(worths[0])]
         for one, worth in zip(self._evaluated[1:], worths[1:], strict=True):
-            lines.append(f"{one.name}: {worth.shares}")
+            lines.append(f"{one.name}: {worth.brief}")
         self.readout.setText("\n".join(lines).replace(" %", "\u00a0%"))
 
     def _on_dragged(self, place: float) -> None:

@@ -36,7 +36,7 @@ class LinkNote(QWidget):
         self.setVisible(evaluated is not None)
         self.use.setVisible(not is_linked)
         if is_linked:
-            self.text.setText("Drag the line: it is the lower threshold of the tab Review.")
+            self.text.setText("The line is the review's lower threshold.")
         elif evaluated is not None:
             self.text.setText(
                 f"The review goes by {measure_title(reviewed)}, these curves by "

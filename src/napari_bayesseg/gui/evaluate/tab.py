@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -219,13 +220,19 @@ class EvaluateTab(QWidget):
         if self._desk is None:
             return
         result = self._desk.result.path
-        proposed = result.with_name(f"{result.name.removesuffix('.zarr')}-evaluation")
+        proposed = _free(result.with_name(f"{result.name.removesuffix('.zarr')}-evaluation"))
         chosen, _ = QFileDialog.getSaveFileName(
             self, "Save the report in a new folder", str(proposed), "New folder (*)"
         )
         if chosen:
             self.message.clear_message()
             self._desk.evaluation.save(Path(chosen))
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or with a number behind it the first that nothing lies at."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(place for place in chain((path,), numbered) if not place.exists())
 
 
 def _button(text: str, tip: str) -> QPushButton:

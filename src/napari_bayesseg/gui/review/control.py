@@ -16,6 +16,7 @@ from napari_bayesseg.gui.review.editing.edit_control import EditControl
 from napari_bayesseg.gui.review.file_control import FileControl
 from napari_bayesseg.gui.review.keys.actions import Action, get_action
 from napari_bayesseg.gui.review.keys.cheat_sheet import CheatSheet
+from napari_bayesseg.gui.review.learning.learn_actions import LearnActions
 from napari_bayesseg.gui.review.side_views import SideViews
 from napari_bayesseg.review.audit.audit import AuditPlace
 from napari_bayesseg.session.desk import BulkKind, ReviewDesk
@@ -40,7 +41,7 @@ _BULK_QUESTIONS: dict[BulkKind, tuple[str, str]] = {
 }
 
 
-class ReviewControl(EditControl, AuditActions, FileControl):
+class ReviewControl(EditControl, AuditActions, FileControl, LearnActions):
     """Carries out actions, wherever they come from: button, key, palette or cheat sheet.
 
     Parameters
@@ -57,6 +58,8 @@ class ReviewControl(EditControl, AuditActions, FileControl):
     """Whether the person has deleted layers of the review."""
     audit_asked = Signal()
     """An audit is to be begun."""
+    learning_asked = Signal(str)
+    """What of learning is to be done."""
     start_chosen = Signal(object)
     """The mask, a Volume, that the review is to begin from."""
     note_wanted = Signal()

@@ -21,6 +21,7 @@ from napari_bayesseg.gui.review.editing.edit_panel import EditPanel
 from napari_bayesseg.gui.review.files_panel import FilesPanel
 from napari_bayesseg.gui.review.keys.actions import ALL_ACTIONS, Action, get_action
 from napari_bayesseg.gui.review.keys.shortcuts import PanelKeys
+from napari_bayesseg.gui.review.learning.learn_panel import LearnPanel
 from napari_bayesseg.gui.review.progress_panel import MessagePanel, ProgressPanel
 from napari_bayesseg.gui.review.region_binding import RegionBinding
 from napari_bayesseg.gui.review.region_view import RegionView
@@ -73,6 +74,7 @@ class ReviewTab(QWidget):
         self.draws = DrawsPanel(begin, end)
         self.files = FilesPanel(begin, end)
         self.audits = AuditPanel(begin, end)
+        self.learning = LearnPanel(session.learning, begin, end)
         self.progress = ProgressPanel()
         self.tasks = TaskPages()
         self._stack = QStackedWidget()
@@ -82,6 +84,7 @@ class ReviewTab(QWidget):
         self.list = RegionBinding(self.regions, self.decisions.note, self.control, self)
         self.control.said.connect(self.messages.note)
         self.control.audit_asked.connect(self._on_audit_asked)
+        self.control.learning_asked.connect(self._on_learning_asked)
         self.audits.running_changed.connect(self._on_auditing)
         self.audits.place_chosen.connect(self.control.show_audited)
         self.control.start_chosen.connect(partial(self._begin_from, session))
@@ -111,6 +114,7 @@ class ReviewTab(QWidget):
         self.edit.set_desk(desk)
         self.draws.set_desk(desk, self.control.canvas)
         self.audits.set_desk(desk)
+        self.learning.set_desk(desk)
         self.list.set_desk(desk)
         if desk is None:
             self._stack.setCurrentIndex(0)
@@ -148,6 +152,7 @@ class ReviewTab(QWidget):
         )
         self.tasks.add_page(self.draws, "Draws", "How the draws disagree about this region")
         self.tasks.add_page(self.audits, "Audit", "Check random places among what is left unseen")
+        self.tasks.add_page(self.learning, "Learn", "Let the model learn from what you decided")
         self.tasks.add_page(
             self.files, "Files", "Begin from a mask, compare; write mask, decisions, crops"
         )
@@ -251,6 +256,10 @@ class ReviewTab(QWidget):
     def _on_audit_asked(self) -> None:
         self.tasks.show_page(self.audits)
         self.audits.start()
+
+    def _on_learning_asked(self, what: str) -> None:
+        self.tasks.show_page(self.learning)
+        self.learning.run(what)
 
     def _on_dragged(self, lower: float, upper: float) -> None:
         if self._desk is not None:

@@ -14,7 +14,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.review.journal.journal_file import (
     check_tables,
     connect,
+    copy_database,
     explained,
     transaction,
 )
@@ -254,6 +255,29 @@ class Journal:
         if newest and not self.hash_of(newest):
             raise self._broken(self._stored_head()[0] + 1, "is missing")
         return kept
+
+    def copy_to(self, path: Path) -> None:
+        """Copy all rows and the state as they are now to a new file; rows keep their hashes.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses, or the copy is not what was copied.
+        """
+        with self._lock, explained(path):
+            copy_database(self._connection, path)
+        with Journal.open(path, read_only=True).closing() as copy:
+            copy.verify()
+            if self.hash_of(copy.sequence) != copy.head:
+                raise StoreError(f"{path}: is not what was copied: check the disk")
+
+    @contextmanager
+    def closing(self) -> Iterator[Journal]:
+        """Close it at the end of a ``with`` block."""
+        try:
+            yield self
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the file; closing again does nothing."""

@@ -10,7 +10,14 @@ from typing import Any
 
 from napari_bayesseg.core.errors import StoreError
 
-__all__ = ["FORMAT_VERSION", "check_tables", "connect", "explained", "transaction"]
+__all__ = [
+    "FORMAT_VERSION",
+    "check_tables",
+    "connect",
+    "copy_database",
+    "explained",
+    "transaction",
+]
 
 FORMAT_VERSION = 1
 _APPLICATION_ID = 0x4E425352  # "NBSR" in the file's header: whose journal it is
@@ -100,6 +107,15 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
         for statement in _SCHEMA:
             connection.execute(statement)
+
+
+def copy_database(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy what is committed now into a new file; another process may be writing meanwhile."""
+    target = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.backup(target)
+    finally:
+        target.close()
 
 
 def check_tables(connection: sqlite3.Connection, path: Path) -> None:

@@ -21,6 +21,13 @@ __all__ = ["VoxelStatuses"]
 _STATUSES = tuple(Status)  # a status is stored as its place here: pending is 0
 _PAINTED = np.uint8(8)  # beside the status: the label was last written by a brush
 _CELL = 16  # voxels along a side of a cell of the coarse map
+# By the stored number: whether a person has settled the label. A stroke outside every region
+# settles it too; who defers a region is not sure yet, painted or not.
+_IS_DECIDED = np.array(
+    [status.is_decided for status in _STATUSES]
+    + [False] * (int(_PAINTED) - len(_STATUSES))
+    + [status.is_decided or status is Status.PENDING for status in _STATUSES]
+)
 
 
 class VoxelStatuses:
@@ -111,6 +118,21 @@ class VoxelStatuses:
     def painted(self, box: Roi) -> NDArray[np.bool_]:
         """Return which voxels of a box were last written by a brush."""
         return (self._codes[box.slices] & _PAINTED) > 0
+
+    def decided(self, box: Roi) -> NDArray[np.bool_]:
+        """Return in which voxels of a box a person has settled the label."""
+        return _IS_DECIDED[self._codes[box.slices]]
+
+    def count_decided(self, start: int, stop: int) -> int:
+        """Return how many voxels of some planes :meth:`decided` gives."""
+        touched = self._touched[start // _CELL : -(-stop // _CELL)]
+        rows = np.flatnonzero(touched.any(axis=(0, 2)))
+        columns = np.flatnonzero(touched.any(axis=(0, 1)))
+        if not rows.size:
+            return 0
+        y, y1 = int(rows[0]) * _CELL, (int(rows[-1]) + 1) * _CELL
+        x, x1 = int(columns[0]) * _CELL, (int(columns[-1]) + 1) * _CELL
+        return int(np.count_nonzero(_IS_DECIDED[self._codes[start:stop, y:y1, x:x1]]))
 
     def have(self, box: Roi, status: Status) -> NDArray[np.bool_]:
         """Return which voxels of a box have a status."""

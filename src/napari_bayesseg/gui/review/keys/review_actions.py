@@ -86,6 +86,20 @@ REVIEW_ACTIONS = (
         "Show another result of the same scan beside this one, and where the two differ.",
     ),
     Action(
+        "learn",
+        "Learn",
+        "learn from the corrections",
+        "",
+        "Train the model a little further on what is decided; again to stop.",
+    ),
+    Action(
+        "predict_again",
+        "Predict again",
+        "predict again with what was learnt",
+        "",
+        "Predict this scan with the model that has learnt; all decisions are kept.",
+    ),
+    Action(
         "restore_layers",
         "Restore layers",
         "restore deleted layers",

@@ -1,0 +1,1 @@
+"""The study of all methods on labelled scans: ``python -m benchmarks methods``."""

@@ -1,0 +1,1 @@
+"""Learning from corrections, in the review tab."""
