@@ -15,9 +15,10 @@ from pytestqt.qtbot import QtBot
 from napari_bayesseg.gui.main_widget import MainWidget
 from napari_bayesseg.gui.train.tab import TrainTab
 from napari_bayesseg.session.training import TrainingOutcome
-from tests.gui.predict_window import TIMEOUT_MS, dock
+from tests.gui.predict_window import dock
 from tests.training.cases import tiny_case
 
+TIMEOUT_MS = 90_000  # the first training of a process loads its libraries
 PLACE: dict[str, Any] = {"scale": (2.0, 0.5, 0.5), "units": ("um",) * 3}
 TINY = {
     "steps": 8,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import napari
@@ -31,6 +32,7 @@ def train_window(
     """The widget in a window with one scan and its labels, ready to train a tiny network."""
     monkeypatch.setattr("napari_bayesseg.gui.train.tab._DEBOUNCE_MS", 20)
     monkeypatch.setattr(training_worker, "lower_priority", lambda: None)
+    import_module("napari_bayesseg.training.train")  # what it loads takes long in a thread
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     viewer = make_napari_viewer(show=True)

@@ -117,7 +117,7 @@ class TestTrainBox:
     def test_progress_takes_the_buttons_place(self, box: TrainBox, qtbot: QtBot) -> None:
         box.show_started()
         assert not box.train.isVisible()
-        assert box.bar.maximum() == 0
+        assert (box.bar.value(), box.bar.maximum()) == (0, 1000)
         log = steps(10, members=2)
         box.show_progress(log[0], 1)
         assert box.text.text() == "network 1 of 2 \u00b7 step 1 of 10 \u00b7 loss 0.5"

@@ -81,7 +81,10 @@ class TrainBox(QWidget):
     def show_started(self) -> None:
         """Show that a training begins: how far it is isn't known yet."""
         self._first, self._num_seen = None, 0
-        self.bar.setRange(0, 0)
+        # Not Qt's moving bar: where there is no graphics card, it draws the window all the time,
+        # and what the training loads meanwhile has to wait for that.
+        self.bar.setRange(0, _UNITS)
+        self.bar.setValue(0)
         self.text.setText("reading the scans \u2026")
         self.cancel.setEnabled(True)
         self._show_running(True)
