@@ -149,8 +149,22 @@ def test_what_was_not_predicted_is_left_out(case: Case, tmp_path: Path) -> None:
     ).evaluation(name=part.name, case=part.case, surfaces=False)
     assert part.voxels == 4 * 12 * 10
     assert part.voxels_unprocessed == case.truth.size - part.voxels
-    expected = {**inside.as_json(), "voxels_unprocessed": part.voxels_unprocessed}
+    expected = {
+        **inside.as_json(),
+        "voxels_unprocessed": part.voxels_unprocessed,
+        "worst_slice": inside.worst_slice + 4,
+    }
     assert_alike(part.as_json(), expected)
+
+
+def test_the_worst_slice_has_the_most_wrong_voxels(case: Case, found: Evaluation) -> None:
+    counts = case.wrong.sum(axis=(1, 2))
+    assert found.worst_slice == counts.argmax()
+    truth = case.truth.copy()
+    truth[found.worst_slice] = 9
+    counts[found.worst_slice] = 0
+    part = dataclasses.replace(case, truth=truth).evaluation(ignore_label=9, surfaces=False)
+    assert part.worst_slice == counts.argmax()
 
 
 def test_an_ignored_label_is_left_out(case: Case) -> None:

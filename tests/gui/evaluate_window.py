@@ -28,6 +28,20 @@ class EvaluateWindow(ReviewWindow):
     def link(self) -> ThresholdLink:
         return self.evaluation.link
 
+    @property
+    def index(self) -> int:
+        """Which of the tabs it is."""
+        tabs = self.widget.tabs
+        return next(n for n in range(tabs.count()) if tabs.tabText(n) == "Evaluate")
+
+    @property
+    def readout(self) -> str:
+        """What stands below the curves."""
+        return self.evaluate_tab.curves.readout.text().replace("\u00a0", " ")
+
+    def bring_to_front(self) -> None:
+        self.widget.tabs.setCurrentIndex(self.index)
+
     def evaluate(self) -> None:
         """Click the button and wait for the scores."""
         former = self.evaluation.evaluated

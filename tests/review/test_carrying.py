@@ -11,12 +11,13 @@ from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.provenance import run_id
 from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.review.audit.audit_rows import read_audits
 from napari_bayesseg.review.carrying import CARRIED, Carrying, carry_review
 from napari_bayesseg.review.journal.journal import Journal
 from napari_bayesseg.review.journal.journal_check import check_journal
 from napari_bayesseg.review.review import Review
 from napari_bayesseg.review.status import Replacement, Status
-from tests.review.cases import CLASSES, naive_replay, write_random_result
+from tests.review.cases import CLASSES, SETTINGS, naive_replay, write_random_result
 from tests.review.steps import LABELS, assert_mask, decide, paint, status
 
 STROKE = Roi((0, 60, 100), (2, 66, 110))  # outside every region
@@ -142,3 +143,28 @@ def test_a_disk_that_refuses_leaves_nothing(
     with pytest.raises(StoreError, match="they are all in"):
         carry_review(Carrying(review.folder), other)
     assert sorted(review.folder.parent.iterdir()) == before
+
+
+def test_an_audit_that_is_on_ends_because_it_was_begun_with_other_labels(
+    review: Review, other: Result
+) -> None:
+    content = {
+        "seed": 1,
+        "places": [[0, 1, 2, 0], [1, 2, 3, 1]],
+        "population": 100,
+        "expected_error": 0.1,
+        "voxel_volume": 0.5,
+        "unit": "micrometer",
+        "settings": SETTINGS.as_json(),
+        "run_id": review.result.record["run_id"],
+        "confidence": 0.95,
+    }
+    begun = review.record_event("audit", content)
+    review.record_event("audit-answer", {"audit": begun.sequence, "place": 0, "agrees": True})
+    carry_review(Carrying(review.folder), other)
+    with Review.open(other) as carried:
+        (record,) = read_audits(carried.events)
+        assert record.is_ended
+        assert dict(record.answers) == {0: True}
+    (left,) = read_audits(review.events)
+    assert not left.is_ended

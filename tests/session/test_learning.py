@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_bayesseg.core.errors import SettingsError
+from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.core.settings import InferenceSettings
+from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.io.writers import write_volume
@@ -20,9 +22,10 @@ from napari_bayesseg.review.status import Replacement, Status
 from napari_bayesseg.session.background import ThreadBackground
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.learning import Learning, ToLearn
+from napari_bayesseg.session.prediction import PredictionRequest
 from napari_bayesseg.session.session import Session
 from tests.session.hearing import Heard
-from tests.session.places import MEASURE
+from tests.session.places import MEASURE, write_places
 
 TIMEOUT = 120
 A_MOMENT = 0.02  # minutes
@@ -187,3 +190,49 @@ def test_a_changed_model_is_refused(
     finally:
         card.write_text(content)
     assert "has changed since" in heard["failed"][0]
+
+
+def test_nothing_is_learnt_beside_a_prediction_and_nothing_runs_beside_learning(
+    desk: ReviewDesk,
+    learning: Learning,
+    session: Session,
+    background: ThreadBackground,
+    scan: Volume,
+    model: Path,
+    tmp_path: Path,
+) -> None:
+    decide_some(desk, background)
+    request = PredictionRequest(
+        scan, str(model), tmp_path / "other.zarr", InferenceSettings(num_samples=2)
+    )
+    learning.learn(A_MOMENT, "one", then_predict=False)
+    with pytest.raises(BayesSegError, match="the model is learning"):
+        session.prediction.run(request)
+    assert session.training.refusal.startswith("the model is learning")
+    assert background.drain(TIMEOUT)
+    assert session.training.refusal == ""
+    session.prediction.run(request)
+    with pytest.raises(SettingsError, match="a prediction is running"):
+        learning.learn(A_MOMENT, "two", then_predict=False)
+    assert background.drain(TIMEOUT)
+
+
+def test_whoever_has_moved_on_is_told_and_left_where_they_are(
+    desk: ReviewDesk,
+    learning: Learning,
+    session: Session,
+    background: ThreadBackground,
+    tmp_path: Path,
+) -> None:
+    decide_some(desk, background)
+    labels, heard = desk.review.labels(), Heard(learning)
+    learning.learn(A_MOMENT, "mine", then_predict=True)
+    other = write_places(tmp_path / "other.zarr")
+    session.open_result(other)
+    assert background.drain(TIMEOUT)
+    assert session.result is other
+    assert heard["notice"][-1] == "r-by-mine.zarr is ready, with all decisions"
+    with Review.open(load_result(tmp_path / "r.zarr"), read_only=True) as before:
+        settled = before.history.voxels.decided(Roi.whole(before.history.shape))
+    with Review.open(load_result(tmp_path / "r-by-mine.zarr"), read_only=True) as carried:
+        np.testing.assert_array_equal(carried.labels()[settled], labels[settled])

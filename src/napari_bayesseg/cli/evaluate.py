@@ -162,10 +162,12 @@ def _draw(
     cases = list(dict.fromkeys(one.case for one in evaluations))
     for case in cases[:_MOST_PICTURES]:
         places = [place for place, one in enumerate(evaluations) if one.case == case]
-        z, png = draw_errors(
+        z = evaluations[places[0]].worst_slice
+        png = draw_errors(
             [(evaluations[place].name, results[place]) for place in places],
             truths[places[0]],
             measure,
+            z,
             ignore_label=ignore_label,
         )
         pictures.append((f"{case}, the slice with the most wrong voxels (z = {z}).", png))

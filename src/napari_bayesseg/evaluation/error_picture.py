@@ -1,4 +1,4 @@
-"""A picture of where results are wrong: the slice with the most wrong voxels, result by result."""
+"""A picture of where results are wrong: a slice, result by result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import Volume
-from napari_bayesseg.evaluation.maps import Maps, maps_of_result
+from napari_bayesseg.evaluation.maps import maps_of_result
 from napari_bayesseg.evaluation.panels import (
     add_scale_bar,
     colour_top,
@@ -28,7 +28,7 @@ from napari_bayesseg.evaluation.panels import (
 from napari_bayesseg.evaluation.truth import read_truth
 from napari_bayesseg.inference.result import Result
 
-__all__ = ["draw_errors", "worst_slice"]
+__all__ = ["draw_errors"]
 
 # Vermilion on what is right would be told by nobody from the heat; on grey it is.
 _WRONG = ListedColormap(["#00000000", "#ff4d2e"])
@@ -45,38 +45,34 @@ class _Plane:
     uncertainty: NDArray[Any]
 
 
-def worst_slice(result: Result, labels: Volume, ignore_label: int | None = None) -> int:
-    """Return the slice with the most wrong voxels, the lowest one among equals."""
-    maps = maps_of_result(result, "predictive_entropy")
-    counts = []
-    for box in maps.boxes(1):
-        truth, ignored = read_truth(labels, box, len(maps.class_names), ignore_label)
-        known = ~np.isnan(maps.probabilities(box)).any(axis=0)
-        wrong = (_prediction(maps, box) != truth) & known & ~ignored
-        counts.append(np.count_nonzero(wrong, axis=(1, 2)))
-    return int(np.concatenate(counts).argmax())
-
-
 def draw_errors(
     results: Sequence[tuple[str, Result]],
     labels: Volume,
     measure: str,
+    z: int,
     *,
     ignore_label: int | None = None,
-) -> tuple[int, bytes]:
+) -> bytes:
     """Draw truth, labels, wrong voxels and uncertainty of results of one scan, under each other.
 
-    Of the slice in which the first result has the most wrong voxels; maps are on one scale. Behind
-    them is the scan where it can still be read.
+    Maps are on one scale. Behind them is the scan where it can still be read.
+
+    Parameters
+    ----------
+    results : sequence of (title, Result)
+    labels : Volume
+    measure : str
+    z : int
+        The slice.
+    ignore_label : int, optional
+        Voxels with this label are no errors.
 
     Returns
     -------
-    z : int
-        The slice.
-    png : bytes
+    bytes
+        PNG.
     """
     first = results[0][1]
-    z = worst_slice(first, labels, ignore_label)
     height, width = first.spec.shape[1:]
     box = Roi((z, 0, 0), (z + 1, height, width))
     planes = [_plane(result, labels, measure, box, ignore_label) for _, result in results]
@@ -99,7 +95,7 @@ def draw_errors(
         share = np.count_nonzero(plane.wrong) / max(plane.wrong.size, 1)
         plain(axes[row, 2], f"wrong voxels ({100 * share:.1f} %)")
         show_heat(figure, axes[row, 3], plane.uncertainty, measure, top, result.geometry)
-    return z, png_of(figure)
+    return png_of(figure)
 
 
 def _plane(
@@ -108,18 +104,12 @@ def _plane(
     maps = maps_of_result(result, measure)
     probabilities = maps.probabilities(box)
     truth, ignored = read_truth(labels, box, len(maps.class_names), ignore_label)
-    prediction = _prediction(maps, box)
+    prediction = result.read_box("labels", box)
     known = ~np.isnan(probabilities).any(axis=0) & ~ignored
     uncertainty = maps.measure(measure, box, probabilities)
     return _Plane(
         prediction[0], truth[0], ((prediction != truth) & known)[0], np.asarray(uncertainty[0])
     )
-
-
-def _prediction(maps: Maps, box: Roi) -> NDArray[Any]:
-    if maps.prediction is None:
-        return np.asarray(maps.probabilities(box).argmax(axis=0))
-    return maps.prediction(box)
 
 
 def _background(result: Result, box: Roi) -> tuple[NDArray[Any], tuple[float, float]]:

@@ -168,10 +168,14 @@ class _Request:
 
 @dataclass(eq=False)
 class _Seen:
-    """What the pass over the slabs leaves beside the tally: voxels left out, and label maps."""
+    """What the pass over the slabs leaves beside the tally.
+
+    Voxels left out, wrong voxels of each plane, and label maps.
+    """
 
     ignored: int
     unprocessed: int
+    wrong: list[int]
     prediction: NDArray[Any]
     truth: NDArray[Any]
     judged: Mask
@@ -181,10 +185,11 @@ class _Seen:
         """Return empty ones; those of a volume without planes where nothing is to be kept."""
         shape = maps.shape if keep else (0, *maps.shape[1:])
         kind = np.uint8 if len(maps.class_names) <= 256 else np.uint16
-        return cls(0, 0, np.empty(shape, kind), np.empty(shape, kind), np.empty(shape, bool))
+        return cls(0, 0, [], np.empty(shape, kind), np.empty(shape, kind), np.empty(shape, bool))
 
     def keep(self, box: Roi, slab: Slab) -> None:
-        """Keep the label maps of a slab."""
+        """Keep the label maps of a slab, and count its wrong voxels."""
+        self.wrong += np.count_nonzero(slab.wrong & slab.judged, axis=(1, 2)).tolist()
         if len(self.judged):
             self.prediction[box.slices] = slab.prediction
             self.truth[box.slices] = slab.truth
@@ -273,4 +278,5 @@ def _evaluation(
         reliability=reliability_diagram(bins),
         measure=request.measure,
         measures={name: found.compute() for name, found in tally.measures.items()},
+        worst_slice=int(np.argmax(seen.wrong)),
     )

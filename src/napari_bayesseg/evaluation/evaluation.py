@@ -95,6 +95,8 @@ class Evaluation:
         The one whose scores stand at the top.
     measures : mapping of str to MeasureScores
         Every measure that was looked at.
+    worst_slice : int
+        Along z, with the most wrong voxels; the lowest one among equals.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Evaluation:
     reliability: ReliabilityDiagram
     measure: str
     measures: Mapping[str, MeasureScores]
+    worst_slice: int = 0
 
     @property
     def accuracy(self) -> float:
@@ -195,6 +198,7 @@ class Evaluation:
             "voxels_unprocessed": self.voxels_unprocessed,
             "accuracy": self.accuracy,
             "confusion": [list(row) for row in self.confusion],
+            "worst_slice": self.worst_slice,
             "dice": dict(self.dice),
             "jaccard": dict(self.jaccard),
             "hd95_mm": self.hd95_mm,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -72,6 +73,8 @@ class Learning:
     background : Background
     models : Path, optional
         Folder of the new models; by default that of the person's own.
+    in_the_way : callable, optional
+        Says what else is under way that needs all processors, empty for nothing.
     """
 
     counted = Signal(ToLearn)
@@ -83,8 +86,14 @@ class Learning:
     notice = Signal(str)
     state_changed = Signal(str)
 
-    def __init__(self, background: Background, models: Path | None = None) -> None:
+    def __init__(
+        self,
+        background: Background,
+        models: Path | None = None,
+        in_the_way: Callable[[], str] = str,
+    ) -> None:
         self._models = models
+        self._in_the_way = in_the_way
         self._work = JobSlot(background, "learning")
         self._count = JobSlot(background, "count")
         self._desk: ReviewDesk | None = None
@@ -100,6 +109,11 @@ class Learning:
     def is_running(self) -> bool:
         """Whether something is learnt or predicted."""
         return self._state != "idle"
+
+    @property
+    def under_way(self) -> str:
+        """What stands in the way of other work; empty for nothing."""
+        return "the model is learning: wait for it, or stop it first" if self.is_running else ""
 
     @property
     def models(self) -> Path:
@@ -201,6 +215,8 @@ class Learning:
     def _free_desk(self) -> ReviewDesk:
         if self.is_running:
             raise SettingsError("something is being learnt already: wait for it, or stop it")
+        if self._in_the_way():
+            raise SettingsError(self._in_the_way())
         if self._desk is None or self.why_not:
             raise SettingsError(self.why_not)
         return self._desk

@@ -51,11 +51,11 @@ class Session:
     failed = Signal(str)
 
     def __init__(self, background: Background) -> None:
-        self.prediction = Prediction(background, lambda: self.training.under_way)
-        self.training = Training(background, lambda: self.prediction.under_way)
+        self.prediction = Prediction(background, lambda: self._busy_beside("prediction"))
+        self.training = Training(background, lambda: self._busy_beside("training"))
         self.prediction.opened.connect(self._predicted)
         self._background = background
-        self.learning = Learning(background)
+        self.learning = Learning(background, in_the_way=lambda: self._busy_beside("learning"))
         self.learning.result_ready.connect(self._learned)
         self._opening = JobSlot(background, "open result", self._busy_may_have_changed)
         self._preferences = Preferences()
@@ -165,6 +165,16 @@ class Session:
         """Close the result under review; what is being opened is dropped."""
         self._opening.cancel()
         self._close_desk()
+
+    def _busy_beside(self, one: str) -> str:
+        """Say which other work needs all processors now; empty for none."""
+        works: dict[str, Prediction | Training | Learning] = {
+            "prediction": self.prediction,
+            "training": self.training,
+            "learning": self.learning,
+        }
+        others = [work.under_way for name, work in works.items() if name != one]
+        return next(filter(None, others), "")
 
     def close(self) -> None:
         """Cancel everything, wait for its threads and close the review; may be called again.

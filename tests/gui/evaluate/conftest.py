@@ -23,7 +23,7 @@ def window(
         window.viewer.add_labels(
             truth_labels(result), name="truth", scale=result.geometry.spacing, units=("um",) * 3
         )
-        window.widget.tabs.setCurrentIndex(2)
+        window.bring_to_front()
         window.settle()
         yield window
         vars(window).clear()

@@ -36,7 +36,7 @@ def test_scores_and_curves_come_with_a_click(
     np.testing.assert_allclose(
         tab.curves.plot.curves["r"].y, 100 * np.array(one.curves.error_removed.removed)
     )
-    assert tab.curves.readout.text() == str(one.worth.at(window.desk.settings.lower))
+    assert window.readout == str(one.worth.at(window.desk.settings.lower))
     assert tab.link_note.text.text() == "The line is the review's lower threshold."
     assert not tab.link_note.use.isVisible()
     assert tab.judge_box.judge.isVisible()
@@ -86,7 +86,7 @@ def test_dragging_the_line_moves_the_slider_of_the_review(window: EvaluateWindow
         held = window.link.threshold
         assert held == pytest.approx(wanted, abs=0.03)
         assert slider.values == pytest.approx((held, UPPER))  # at once
-        assert tab.curves.readout.text() == str(one.worth.at(held))
+        assert window.readout == str(one.worth.at(held))
         assert regions["regions_changed"] == []
         window.release_line(place)
         window.wait_for(regions, "regions_changed")
@@ -110,7 +110,7 @@ def test_moving_the_slider_moves_the_line(window: EvaluateWindow) -> None:
     slider.setValue((0.16, UPPER))
     assert plot.line == pytest.approx(100 * one.worth.at(0.16).reviewed)
     assert plot.canvas.line.value() == pytest.approx(plot.line)
-    assert window.evaluate_tab.curves.readout.text() == str(one.worth.at(0.16))
+    assert window.readout == str(one.worth.at(0.16))
     slider.setSliderDown(False)
     window.wait(lambda: window.desk.settings.lower == pytest.approx(0.16, abs=1e-3))
     window.settle()
@@ -123,7 +123,7 @@ def test_the_reviewed_mask_is_offered_as_a_truth(window: EvaluateWindow) -> None
     window.evaluate()
     texts = [window.evaluate_tab.scores.item(row, 1).text() for row in range(2)]
     assert texts == ["1.000", "1.000"]
-    assert "no error: there is none" in window.evaluate_tab.curves.readout.text()
+    assert "no error: there is none" in window.readout
 
 
 def test_another_measure_says_so_and_the_review_can_follow(window: EvaluateWindow) -> None:
@@ -164,7 +164,7 @@ def test_a_second_result_is_a_second_curve(
     row = tab.scores.rowCount() - 1
     bold = [tab.scores.item(row, column).font().bold() for column in (1, 2)]
     assert bold == [True, False]
-    assert "guess: " in tab.curves.readout.text()
+    assert "guess: " in window.readout
     for kind, count in ((RISK, 2), (PATCHES, 7), (RELIABILITY, 3)):
         tab.curves.kinds.setCurrentIndex(kind)
         assert len(tab.curves.plot.curves) == count
@@ -188,7 +188,7 @@ def test_what_fails_is_said_and_the_tab_can_be_used_again(
 def test_without_a_review_there_is_nothing_to_judge(window: EvaluateWindow) -> None:
     window.evaluate()
     window.widget.session.close_result()
-    assert not window.widget.tabs.isTabEnabled(2)
+    assert not window.widget.tabs.isTabEnabled(window.index)
     assert window.evaluate_tab.curves.plot.curves == {}
     assert window.evaluate_tab.scores.rowCount() == 0
     window.evaluate_tab.evaluate()  # says nothing, does nothing

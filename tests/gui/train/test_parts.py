@@ -219,10 +219,10 @@ def test_every_method_is_offered_and_explained(qtbot: QtBot) -> None:
     ("counts", "is_scribbled", "text", "problem", "num_classes"),
     [
         ({0: 900, 1: 99, 3: 1}, False, "Labels 0 (90.0 %), 1 (9.9 %), 3 (0.1 %)", "", 4),
-        ({0: 900, 1: 60, 2: 40}, True, "Labels 1 (6.0 %), 2 (4.0 %); 90.0 % not labelled", "", 2),
-        ({0: 99_999, 1: 1, 2: 0}, True, "Labels 1 (under 0.1 %), 2 (0.0 %)", "", 2),
+        ({0: 900, 1: 60, 2: 40}, True, "Labels 1 (60 voxels), 2 (40 voxels); nothing is", "", 2),
+        ({0: 99_999, 1: 1}, False, "Labels 0 (100.0 %), 1 (under 0.1 %)", "", 2),
         ({0: 10}, True, "No label is painted yet", "nothing is painted", 0),
-        ({0: 9, 2: 1}, True, "Labels 2 (10.0 %)", "only label 2 is painted", 2),
+        ({0: 9, 2: 1}, True, "Labels 2 (1 voxel)", "only label 2 is painted", 2),
         ({0: 10}, False, "Labels 0 (100.0 %)", "all voxels have label 0", 1),
         (dict.fromkeys(range(20), 5), False, "7 (5.0 %) and 12 more", "", 20),
     ],

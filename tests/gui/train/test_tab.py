@@ -78,7 +78,7 @@ def test_scribbles_become_a_model(train_window: TrainWindow) -> None:
     window.wait_for_reason("only label 1 is painted")
     layer.data = scribble(truth)
     assert window.wait_for_offer() == "Train"
-    assert tab.form.data.found.text().startswith("Labels 1 (0.7 %), 2 (0.3 %); 99.0 % not labelled")
+    assert tab.form.data.found.text().startswith("Labels 1 (8 voxels), 2 (4 voxels); nothing is")
     assert len(tab.form.classes.edits) == 2
     assert tab.looked is not None
     assert tab.looked.request.settings.foreground_share == 1.0

@@ -120,6 +120,8 @@ class LayerRows(QWidget):
         _choose_unused(scan, [other.layer for other, _, _ in self._rows])
         _choose_unused(labels, [other.layer for _, other, _ in self._rows])
         self._rows.append(row)
+        self._match(row)
+        scan.chosen.connect(lambda: self._match(row))
         remove.clicked.connect(lambda: self._remove(row))
         for choice in (scan, labels):
             choice.chosen.connect(self._on_chosen)
@@ -154,6 +156,20 @@ class LayerRows(QWidget):
             scan.disconnect_viewer()
             labels.disconnect_viewer()
         self._watch([])
+
+    def _match(self, row: tuple[LayerChoice, LayerChoice, QPushButton]) -> None:
+        """Choose labels that are named after the row's scan, where others are chosen."""
+        scan, labels, _ = row
+        if scan.layer is None or (labels.layer and scan.layer.name in labels.layer.name):
+            return
+        used = [other.layer for _, other, _ in self._rows if other is not labels]
+        named = [
+            layer
+            for layer in labels.layers
+            if scan.layer.name in layer.name and all(layer is not other for other in used)
+        ]
+        if named:
+            labels.choose(min(named, key=lambda layer: len(layer.name)))
 
     def _remove(self, row: tuple[LayerChoice, LayerChoice, QPushButton]) -> None:
         self._rows.remove(row)

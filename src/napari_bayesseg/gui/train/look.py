@@ -143,11 +143,12 @@ def labels_found(counts: Mapping[int, int], is_scribbled: bool) -> LabelsFound:
     """
     total = sum(counts.values())
     said = {value: number for value, number in counts.items() if value or not is_scribbled}
-    parts = [f"{value} ({_percent(number / total)})" for value, number in said.items()]
+    amount = _voxels if is_scribbled else lambda number: _percent(number / total)
+    parts = [f"{value} ({amount(number)})" for value, number in said.items()]
     more = f" and {len(parts) - 8} more" if len(parts) > 8 else ""
     text = f"Labels {', '.join(parts[:8])}{more}" if parts else "No label is painted yet"
     if is_scribbled and parts:
-        text += f"; {_percent(counts.get(0, 0) / total)} not labelled"
+        text += "; nothing is learnt from the other voxels"
     problem = ""
     if len(said) < 2:
         if is_scribbled:
@@ -157,6 +158,10 @@ def labels_found(counts: Mapping[int, int], is_scribbled: bool) -> LabelsFound:
             problem = f"all voxels have label {next(iter(said), 0)}: label two classes at least"
     num_classes = max(said, default=-1) + (0 if is_scribbled else 1)
     return LabelsFound(text, problem, max(num_classes, 0), sum(said.values()) / total)
+
+
+def _voxels(number: int) -> str:
+    return "1 voxel" if number == 1 else f"{number:,} voxels"
 
 
 def _percent(share: float) -> str:

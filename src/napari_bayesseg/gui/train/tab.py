@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.gui.message import MessageLine, for_window
@@ -199,6 +199,7 @@ class TrainTab(QWidget):
         if self._looked is not None and not request.overwrite:
             self.plot.add(self._looked.place.log)
         self.plot.show()
+        self._bring_into_view(self.plot)
 
     def _on_progressed(self, steps: tuple[Progress, ...]) -> None:
         self.plot.add(steps)
@@ -218,10 +219,18 @@ class TrainTab(QWidget):
         kind, text = told(outcome)
         self.message.show_message(kind, text)
         self.predict.setVisible(outcome.kind == "done")
+        self._bring_into_view(self.message)
         if outcome.kind == "failed":
             self._may_start_anew = True
         elif outcome.kind == "done":
             self.form.name.replace.setChecked(False)
+
+    def _bring_into_view(self, widget: QWidget) -> None:
+        """Scroll to what has just appeared, once the window has laid it out."""
+        parent = self.parentWidget()
+        area = parent.parentWidget() if parent is not None else None
+        if isinstance(area, QScrollArea):
+            QTimer.singleShot(0, area, lambda: area.ensureWidgetVisible(widget))
 
     def _on_prediction(self, state: str) -> None:
         if state in ("starting", "idle"):
