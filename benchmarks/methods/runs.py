@@ -91,7 +91,6 @@ RUNS_OF: Mapping[str, Mapping[str, _Kind]] = {
     CARDIAC: {
         "mc-dropout": _ONCE,
         "bcnn": _ONCE,
-        UNET: _ONCE,
         "sghmc": _ONCE,
         "heteroscedastic": _ONCE,
         "ensemble": _ONCE,

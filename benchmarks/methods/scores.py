@@ -127,11 +127,11 @@ def _cases(task: Task) -> Sequence[TrainingPair]:
 
 def _left(task: Task) -> list[tuple[Condition, TrainingPair]]:
     """Return what a task has not judged yet."""
-    known = load_scores(task)
+    known, cases = load_scores(task), _cases(task)
     return [
         (condition, case)
         for condition in task.conditions
-        for case in _cases(task)
+        for case in cases
         if case.name not in known.get(condition_name(condition), {})
     ]
 

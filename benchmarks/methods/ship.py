@@ -63,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     training = {
         **{key: value for key, value in card.training.items() if key != "networks"},
         "networks": card.training.get("networks", [])[: len(networks)],
+        "parameters": sum(p.numel() for network in networks for p in network.parameters()),
         "processor_seconds": training_seconds(run),
+        "trained_members": card.members,
     }
     card = card.model_copy(
         update={

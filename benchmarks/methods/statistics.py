@@ -74,7 +74,7 @@ class Sample:
 def paired(first: Sample, second: Sample) -> Sample:
     """Return first minus second, scan by scan and seed by seed.
 
-    Where one was trained with fewer seeds than the other, its seeds are averaged first.
+    Seeds stand in one order; those that only one of them has are left out.
     """
     a, b = _matched(first, second)
     return Sample(a - b)
@@ -87,7 +87,5 @@ def ratio(first: Sample, second: Sample) -> Sample:
 
 
 def _matched(first: Sample, second: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    a, b = first.values, second.values
-    if len(a) != len(b):
-        a, b = (mean_of_known(values)[np.newaxis] for values in (a, b))
-    return a, b
+    seeds = min(len(first.values), len(second.values))
+    return first.values[:seeds], second.values[:seeds]

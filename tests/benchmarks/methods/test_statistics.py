@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.methods.statistics import Sample, paired
+from benchmarks.methods.statistics import Sample, paired, ratio
 
 
 def test_mean_and_spread_are_over_seeds_of_means_over_scans() -> None:
@@ -42,6 +42,7 @@ def test_a_constant_difference_has_an_interval_of_a_point() -> None:
     assert difference.interval() == (0.5, 0.5)
 
 
-def test_samples_of_different_numbers_of_seeds_are_compared_by_their_means() -> None:
-    difference = paired(Sample.of([[1.0, 2.0], [3.0, 4.0]]), Sample.of([[1.0, 1.0]]))
-    assert difference.values.tolist() == [[1.0, 2.0]]
+def test_only_the_seeds_that_both_have_are_compared() -> None:
+    first, second = Sample.of([[1.0, 2.0], [3.0, 4.0]]), Sample.of([[2.0, 4.0]])
+    assert paired(first, second).values.tolist() == [[-1.0, -2.0]]
+    assert ratio(first, second).values.tolist() == [[0.5, 0.5]]
