@@ -41,7 +41,7 @@ def draw_removed(outcome: Outcome) -> Figure | None:
     axes.set_yticks(range(len(names)), names)
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("share of the wrong voxels among the 5 % most uncertain", fontsize=9)
-    axes.legend(fontsize=9, frameon=False, loc="lower left")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     style(axes, "Hippocampus, test scans; bars: standard deviation over seeds")
     return figure
 

@@ -86,7 +86,8 @@ def _cost_rows(results: Results) -> list[Row]:
     for name in results.names:
         runs = results.runs(name)
         rows += _with_spread(title, name, "processor time, one thread (s)", results.seconds(name))
-        rows.append(Row.of(title, name, "steps", value=runs[0].settings.steps))
+        steps = runs[0].settings.steps * runs[0].settings.members
+        rows.append(Row.of(title, name, "steps", value=steps))
         rows.append(Row.of(title, name, "seeds", value=len(runs)))
         rows.append(Row.of(title, name, "draws of a prediction", value=_draws(results, name)))
     return rows
