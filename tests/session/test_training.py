@@ -216,6 +216,8 @@ def test_a_missing_library_is_told_with_its_remedy(
 ) -> None:
     monkeypatch.delitem(sys.modules, "napari_bayesseg.training.train", raising=False)
     monkeypatch.delitem(sys.modules, "napari_bayesseg.training.loop", raising=False)
+    monkeypatch.delitem(sys.modules, "napari_bayesseg.training.run", raising=False)
+    monkeypatch.delitem(sys.modules, "napari_bayesseg.training.member", raising=False)
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     training.run(request_)
     assert background.drain(TIMEOUT)
