@@ -62,7 +62,7 @@ def test_several_files_become_an_ensemble(run: Run, folder: Path, tmp_path: Path
     first, *options = converting(folder, "calm.pt", tmp_path / "folds")
     arguments = json.dumps({**UNET, "dropout": 0.0})
     options[options.index("--arguments") + 1] = arguments
-    code, said, err = run(first, options[0], tmp_path / "fold.pt", *options[1:])
+    code, _, err = run(first, options[0], tmp_path / "fold.pt", *options[1:])
     assert (code, err) == (0, "")
     card = load_card(tmp_path / "folds")
     assert (card.method, card.members) == ("ensemble", 2)

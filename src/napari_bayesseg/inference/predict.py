@@ -163,10 +163,7 @@ def predict(
         )
     summary = summarise_scan(volume, card.normalisation)
     _warn(unfamiliar_scan(card, volume.spec.geometry, summary.statistics.__dict__))
-    identity = card.model_dump(mode="json", include={"method", "network", "normalisation"})
-    if card.network.network == "vnet3d" and identity["network"].get("noise") == "none":
-        del identity["network"]["noise"]  # results of earlier versions go on
-    identity["weights_sha256"] = card.weights_sha256
+    identity = card.identity
     job = Job(
         posterior,
         NormalisedScan(volume, summary.statistics),

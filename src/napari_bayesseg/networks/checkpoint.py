@@ -138,6 +138,22 @@ class ModelCard(_Frozen):
             )
         return self
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of the model decides about a result's numbers, as results store it.
+
+        Choices that came later are left out where they were not made, so that earlier results
+        are continued.
+        """
+        found = self.model_dump(mode="json", include={"method", "network", "normalisation"})
+        if found["network"].get("noise") == "none":
+            del found["network"]["noise"]
+        return {**found, "weights_sha256": self.weights_sha256}
+
+    def most_draws(self, flips: str = "") -> int | None:
+        """Return how many draws differ when they are mirrored along these axes; None: all do."""
+        return self.members * 2 ** len(flips) if self.method in FINITE_METHODS else None
+
 
 def load_card(folder: Path) -> ModelCard:
     """Read and check ``model.json``.

@@ -42,6 +42,8 @@ def run(request: PredictionRequest, *, draws: int | None = None) -> None:
             num_samples=request.settings.num_samples,
             block_shape=request.settings.block_shape,
             roi=request.settings.roi,
+            flips=request.settings.flips,
+            precision=request.settings.precision,
             hooks=RunHooks(progress=count, should_stop=stop),
         )
     except Cancelled:
@@ -129,3 +131,17 @@ def test_elsewhere_they_go_to_the_documents(tmp_path: Path) -> None:
     packages.mkdir(parents=True)
     for folder in (None, packages, tmp_path / "gone", sample_folder()):
         assert default_place(folder, "scan", "m") == documents / "scan_m.zarr"
+
+
+@pytest.mark.filterwarnings("ignore::napari_bayesseg.core.errors.BayesSegWarning")
+@pytest.mark.parametrize("flips", ["", "x"])
+def test_an_ensembles_result_is_known_again_though_fewer_draws_were_made_than_asked(
+    tmp_path: Path, flips: str
+) -> None:
+    model = write_model(tmp_path / "three", "ensemble")
+    settings = InferenceSettings(num_samples=16, block_shape=(8, 16, 16), flips=flips)
+    request = PredictionRequest(VOLUME, str(model), tmp_path / "r.zarr", settings)
+    run(request)
+    assert look_at(request).kind == "finished"
+    other = settings.model_copy(update={"flips": "y"})
+    assert look_at(replace(request, settings=other)).kind == "other"

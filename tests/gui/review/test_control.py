@@ -77,7 +77,7 @@ def test_buttons_do_the_same(window: ReviewWindow) -> None:
 
 def test_every_action_has_a_button(window: ReviewWindow) -> None:
     tab = window.tab
-    pages = (tab.decisions, tab.edit, tab.draws, tab.audits, tab.files)
+    pages = (tab.decisions, tab.edit, tab.draws, tab.audits, tab.learning, tab.files)
     buttons = {name: button for page in pages for name, button in page.buttons.items()}
     buttons["restore_layers"] = tab.messages.restore
     answers = {action.id for action in AUDIT_ACTIONS}

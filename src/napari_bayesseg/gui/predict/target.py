@@ -20,7 +20,7 @@ from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.provenance import first_difference
 from napari_bayesseg.io.result_store import ResultStore, is_result_store
 from napari_bayesseg.io.sample_data import sample_folder
-from napari_bayesseg.networks.checkpoint import ModelCard, load_card
+from napari_bayesseg.networks.checkpoint import load_card
 from napari_bayesseg.numerics.uncertainty import MEASURES
 from napari_bayesseg.session.prediction import PredictionRequest
 
@@ -135,29 +135,26 @@ def _identity(request: PredictionRequest) -> dict[str, Any]:
     """Return what of a run's identity is known before the scan is read."""
     settings, spec = request.settings, request.scan.spec
     card = load_card(Path(request.model))
+    most = card.most_draws(settings.flips)
     identity: dict[str, Any] = {
         "scan": {
             "shape": list(spec.shape),
             "affine": [list(row) for row in spec.geometry.affine],
             "unit": spec.geometry.unit,
         },
-        "model": _model_identity(card),
+        "model": card.identity,
         "settings": {
-            "num_samples": settings.num_samples,
+            "num_samples": min(settings.num_samples, most or settings.num_samples),
             "seed": settings.seed,
             "roi": settings.roi or str(Roi.whole(spec.shape)),
             "measures": list(settings.measures or MEASURES),
             "percentiles": list(settings.percentiles),
+            **settings.deviations,
         },
     }
     if settings.block_shape is not None:
         identity["settings"]["block_shape"] = list(map(min, settings.block_shape, spec.shape))
     return identity
-
-
-def _model_identity(card: ModelCard) -> dict[str, Any]:
-    described = card.model_dump(mode="json", include={"method", "network", "normalisation"})
-    return {**described, "weights_sha256": card.weights_sha256}
 
 
 def _comparable(there: dict[str, Any], request: PredictionRequest) -> dict[str, Any]:
