@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
@@ -38,13 +39,13 @@ class FileControl:
     crop_settings = CropSettings()
 
     @property
+    @abstractmethod
     def desk(self) -> ReviewDesk:
         """The review that is open; SettingsError where none is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begin_from(self, mask: Volume) -> None:
         """Begin the review anew from a mask."""
-        raise NotImplementedError
 
     def save_mask(self) -> None:
         """Ask for a file and write the reviewed labels to it."""

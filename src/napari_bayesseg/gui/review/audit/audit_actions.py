@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_bayesseg.core.errors import SettingsError
@@ -51,9 +53,9 @@ class AuditActions:
     """With the keys that they have."""
 
     @property
+    @abstractmethod
     def desk(self) -> ReviewDesk:
         """The review that is open; SettingsError where none is."""
-        raise NotImplementedError
 
     @property
     def is_auditing(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from qtpy.QtCore import QObject
 
 from napari_bayesseg.session.desk import ReviewDesk
@@ -13,9 +15,9 @@ class EditControl(QObject):
     """The part of :class:`~napari_bayesseg.gui.review.control.ReviewControl` that edits."""
 
     @property
+    @abstractmethod
     def desk(self) -> ReviewDesk:
         """The review that is open."""
-        raise NotImplementedError
 
     def edit(self) -> None:
         """Begin to paint in the current region, or finish."""
