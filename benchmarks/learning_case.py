@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,28 +75,32 @@ def at_random(table: RegionTable, count: int) -> list[Region]:
 
 @dataclass(frozen=True)
 class Learnt:
-    """Dice, mean of the classes besides background, and what it took.
+    """What came of one choice of regions; labels are ``(Z, Y, X)``.
 
     Attributes
     ----------
-    before, corrected, after : float
-        Whole case: as predicted; with the corrections alone; the new prediction with them kept.
-    rest_before, rest_after : float
-        Of the voxels that nobody reviewed: as predicted, and predicted again.
-    reviewed : int
-        Voxels in the corrected regions.
+    corrected : ndarray
+        Labels with the corrections alone.
+    again : ndarray
+        Labels of the new prediction.
+    kept : ndarray
+        Those with the corrections kept.
+    unreviewed : ndarray of bool
+        Voxels of no corrected region.
     steps : int
+    seconds : float
+        Processor time of learning.
     disagreement : float
-        Mean mutual information of the new prediction over that of the old one, in the rest.
+        Mean mutual information of the new prediction over that of the old one, where nobody
+        reviewed.
     """
 
-    before: float
-    corrected: float
-    after: float
-    rest_before: float
-    rest_after: float
-    reviewed: int
+    corrected: Array
+    again: Array
+    kept: Array
+    unreviewed: NDArray[np.bool_]
     steps: int
+    seconds: float
     disagreement: float
 
 
@@ -122,6 +127,7 @@ class LearningCase:
         voxels = shift(scan.read(Roi.whole(scan.shape)).astype(np.float64))
         write_volume(self._scan, voxels.astype(np.float32), scan.spec.geometry)
         self.result = self._predict(model, "before")
+        self.predicted = self.result.read("labels")
         source = RegionSource.read(self.result, default_measure(self.result))
         self._settings = default_settings(source)
         self._table = source.find(self._settings)
@@ -142,12 +148,12 @@ class LearningCase:
             Regions that are corrected.
         settings : FineTuneSettings
         """
-        before = self.result.read("labels")
         review = self._folder / f"{name}-before.review"
         with Review.open(self.result, folder=review) as opened:
             for region in choose(self._table, count):
                 self._correct(opened, region)
             decided, corrected = decided_labels(opened), opened.labels()
+        started = time.process_time()
         card = fine_tune(
             self._model,
             [self._pair(decided)],
@@ -156,21 +162,21 @@ class LearningCase:
             predictions=[self.result.mean_probability],
             learned_from=decided.provenance,
         )
+        seconds = time.process_time() - started
         again = self._predict(self._folder / name, f"{name}-after")
         carry_review(Carrying(review), again)
         with Review.open(again) as carried:
-            after = carried.labels()
-        rest = decided.labels < 0
+            kept = carried.labels()
+        unreviewed = decided.labels < 0
         measure = "mutual_information"
-        disagreement = [r.read(measure)[rest].mean() for r in (again, self.result)]
+        disagreement = [r.read(measure)[unreviewed].mean() for r in (again, self.result)]
         return Learnt(
-            self._dice(before),
-            self._dice(corrected),
-            self._dice(after),
-            self._dice(before, rest),
-            self._dice(again.read("labels"), rest),
-            decided.voxels,
+            corrected,
+            again.read("labels"),
+            kept,
+            unreviewed,
             card.training["steps"][0],
+            seconds,
             float(disagreement[0] / disagreement[1]),
         )
 
@@ -187,7 +193,8 @@ class LearningCase:
         labels = Volume.from_array(decided.labels, scan.spec.geometry, name="reviewed")
         return TrainingPair("reviewed", scan, labels)
 
-    def _dice(self, labels: Array, among: Array | None = None) -> float:
+    def dice(self, labels: Array, among: Array | None = None) -> float:
+        """Return the mean Dice of the classes besides background, of all voxels or of some."""
         chosen = np.ones(labels.shape, bool) if among is None else among
         count = len(self.result.class_names)
         return float(np.nanmean(dice_per_class(labels[chosen], self._truth[chosen], count)[1:]))

@@ -63,13 +63,13 @@ def aim_rows(results: Results) -> list[Row]:
             sample = results.under_shift(RECOMMENDED, score)
         else:
             sample = results.sample(RECOMMENDED, score, condition)
-        rows += _rows(f"aims: {RECOMMENDED}", line, sample, goal)
+        rows += _rows(f"{results.title}, aims: {RECOMMENDED}", line, sample, goal)
     return rows
 
 
 def claim_rows(results: Results) -> list[Row]:
     """Return what holds of the claims, from differences scan by scan."""
-    table = "claims: difference of two methods"
+    table = f"{results.title}, claims: difference of two methods"
     rows = []
     for claim in _CLAIMS:
         if {claim.first, claim.second} <= set(results.names):
@@ -95,7 +95,7 @@ def _cost_rows(table: str, results: Results) -> list[Row]:
 
 def _size_rows(results: Results) -> list[Row]:
     """Return how uncertainty changes with the number of training scans."""
-    table = "claims: mean uncertainty with 16 training scans, over that with 64"
+    table = f"{results.title}, claims: mean uncertainty with 16 training scans, over that with 64"
     rows = []
     for whole, quarter in _SIZES.items():
         if {whole, quarter} <= set(results.names):
@@ -107,7 +107,8 @@ def _size_rows(results: Results) -> list[Row]:
 
 def _rise_rows(results: Results) -> list[Row]:
     """Return how uncertainty changes from the scans as they are to shifted ones."""
-    table = "claims: mean uncertainty under a shift, over that of the scans as they are"
+    what = "mean uncertainty under a shift, over that of the scans as they are"
+    table = f"{results.title}, claims: {what}"
     rows = []
     for name in (name for name in _SIZES if name in results.under_shifts):
         for condition in REFERENCE_CONDITIONS:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.methods.contenders import Contender
+from benchmarks.methods.data import TITLES
 from benchmarks.methods.runs import Run
 from benchmarks.methods.scores import (
     REFERENCE_CONDITIONS,
@@ -55,6 +56,11 @@ class Results:
         }
         scores = {name: tuple(map(load_scores, own)) for name, own in by_name.items()}
         return cls(data, tuple(contenders), by_name, scores)
+
+    @property
+    def title(self) -> str:
+        """What tables call the study."""
+        return TITLES.get(self.data, self.data)
 
     @property
     def names(self) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.methods.data import CARDIAC, HIPPOCAMPUS
+from benchmarks.methods.data import CARDIAC, HIPPOCAMPUS, HIPPOCAMPUS_LONGER
 from napari_bayesseg.training.settings import TrainingSettings
 
 __all__ = ["RUNS_OF", "SETTINGS", "UNET", "Run", "all_runs", "settings_of"]
@@ -87,6 +87,18 @@ RUNS_OF: Mapping[str, Mapping[str, _Kind]] = {
         "heteroscedastic-distortion": _Kind(),
         "bcnn-beta-1": _ONCE,
         "mc-dropout-flips": _ONCE,
+    },
+    HIPPOCAMPUS_LONGER: {
+        "mc-dropout": _ONCE,
+        "bcnn": _ONCE,
+        UNET: _ONCE,
+        "sghmc": _ONCE,
+        "heteroscedastic": _ONCE,
+        "ensemble": _ONCE,
+        "supervised-8": _Kind(every=_AN_EIGHTH, seeds=(0,)),
+        "ua-mt-8": _Kind(every=_AN_EIGHTH, unlabelled=True, seeds=(0,)),
+        "bcnn-quarter": _Kind(every=_A_QUARTER, seeds=(0,)),
+        "heteroscedastic-quarter": _Kind(every=_A_QUARTER, seeds=(0,)),
     },
     CARDIAC: {
         "mc-dropout": _ONCE,

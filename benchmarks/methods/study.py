@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from benchmarks.methods.claims import aim_rows, claim_rows
 from benchmarks.methods.contenders import RECOMMENDED, Contender, contenders
-from benchmarks.methods.data import CARDIAC, HIPPOCAMPUS, missing_data
+from benchmarks.methods.data import CARDIAC, HIPPOCAMPUS, HIPPOCAMPUS_LONGER, missing_data
 from benchmarks.methods.results import Results
 from benchmarks.methods.runs import Run, all_runs
 from benchmarks.methods.scores import CONDITIONS, REFERENCE_CONDITIONS, Task, score_missing
@@ -37,7 +37,7 @@ def run(quick: bool) -> list[Row]:
         return [skipped(reason)]
     if quick:
         return shipped_rows()
-    rows = [*_hippocampus(), *shipped_rows()]
+    rows = [*_hippocampus(HIPPOCAMPUS), *_hippocampus(HIPPOCAMPUS_LONGER), *shipped_rows()]
     left_out = ["left atrium: needs a GPU, and there is none"]
     hearts: list[Row] = []
     reason = missing_data(CARDIAC)
@@ -79,10 +79,10 @@ def _under_shift(tasks: Sequence[Task]) -> list[Task]:
     ]
 
 
-def _hippocampus() -> list[Row]:
-    results = _judged(HIPPOCAMPUS, shifts=True)
+def _hippocampus(data: str) -> list[Row]:
+    results = _judged(data, shifts=True)
     if RECOMMENDED not in results.names:
-        return [skipped(f"hippocampus: {RECOMMENDED} is not trained yet")]
+        return [skipped(f"{results.title}: {RECOMMENDED} is not trained yet")]
     return [
         *aim_rows(results),
         *main_rows(results),

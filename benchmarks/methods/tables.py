@@ -55,7 +55,7 @@ def _with_spread(table: str, line: str, column: str, sample: Sample) -> list[Row
 
 
 def _title(results: Results, what: str) -> str:
-    return f"{results.data}, {results.num_scans} scans, {what}"
+    return f"{results.title}, {results.num_scans} scans, {what}"
 
 
 def main_rows(results: Results) -> list[Row]:
@@ -81,7 +81,7 @@ def _interval_rows(results: Results) -> list[Row]:
 
 
 def _cost_rows(results: Results) -> list[Row]:
-    title = f"{results.data}: what a training costs"
+    title = f"{results.title}: what a training costs"
     rows = []
     for name in results.names:
         runs = results.runs(name)
@@ -111,12 +111,12 @@ def _draws(results: Results, name: str) -> int:
 def shift_rows(results: Results) -> list[Row]:
     """Return the means over all shifts, and two scores under each of them."""
     rows: list[Row] = []
-    title = f"{results.data}, {SHIFTED}"
+    title = f"{results.title}, {SHIFTED}"
     for name in results.under_shifts:
         for score in _UNDER_SHIFT:
             rows += _with_spread(title, name, COLUMNS[score], results.under_shift(name, score))
     for score in ("dice", "at_5_percent"):
-        title = f"{results.data}: {COLUMNS[score]}"
+        title = f"{results.title}: {COLUMNS[score]}"
         for condition in CONDITIONS:
             for name in results.under_shifts:
                 value = results.sample(name, score, condition).mean
@@ -133,7 +133,7 @@ def curve_rows(results: Results) -> list[Row]:
         kinds[SHIFTED] = True
     for what, shifted in kinds.items():
         names = results.under_shifts if shifted else own
-        title = f"{results.data}, {what}: share of the errors removed, by volume reviewed"
+        title = f"{results.title}, {what}: share of the errors removed, by volume reviewed"
         for name in names:
             curve = results.curve(name, shifted=shifted)
             # The curve's points are the squares of every per cent.
@@ -143,7 +143,7 @@ def curve_rows(results: Results) -> list[Row]:
                 rows.append(Row.of(title, f"{100 * share:g} %", name, value=value))
     for what, shifted in kinds.items():
         names = results.under_shifts if shifted else own
-        title = f"{results.data}, {what}: {GAP}"
+        title = f"{results.title}, {what}: {GAP}"
         for name in names:
             gaps = results.reliability(name, shifted=shifted)
             for index, gap in enumerate(gaps):

@@ -23,7 +23,7 @@ from benchmarks.methods import (
     training,
     workers,
 )
-from benchmarks.methods.data import HIPPOCAMPUS, load_data
+from benchmarks.methods.data import CARDIAC, HIPPOCAMPUS, HIPPOCAMPUS_LONGER, load_data
 from benchmarks.methods.prediction import Predictor
 from benchmarks.methods.runs import RUNS_OF, UNET, all_runs, settings_of
 from benchmarks.rows import Outcome, Row
@@ -82,6 +82,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name in SECTIONS
     }
     monkeypatch.setitem(RUNS_OF, HIPPOCAMPUS, kinds)  # type: ignore[arg-type]
+    monkeypatch.setitem(RUNS_OF, HIPPOCAMPUS_LONGER, {})  # type: ignore[arg-type]
     few = (("gamma", 2.5), ("blur", 1.5))
     for module in (study, results, claims):
         monkeypatch.setattr(module, "REFERENCE_CONDITIONS", few)
@@ -182,8 +183,17 @@ def test_a_section_changes_what_it_names_only(folder: Path) -> None:
     assert settings.mean_teacher.input_noise == 0.1
 
 
-@pytest.mark.parametrize("name", sorted(RUNS_OF[HIPPOCAMPUS]))
-def test_the_settings_that_are_stored_are_valid(name: str) -> None:
-    settings = settings_of(HIPPOCAMPUS, name, seed=1)
-    assert isinstance(settings, TrainingSettings)
-    assert settings.num_validation == 16
+@pytest.mark.parametrize("data", sorted(RUNS_OF))
+def test_the_settings_that_are_stored_are_valid(data: str) -> None:
+    for name in RUNS_OF[data]:
+        settings = settings_of(data, name, seed=1)
+        assert isinstance(settings, TrainingSettings)
+        assert settings.num_validation == (2 if data == CARDIAC else 16)
+
+
+def test_a_longer_study_differs_in_its_steps_only() -> None:
+    for name in RUNS_OF[HIPPOCAMPUS_LONGER]:
+        settings = [settings_of(data, name, seed=0) for data in (HIPPOCAMPUS, HIPPOCAMPUS_LONGER)]
+        usual, longer = (s.model_dump(exclude={"steps", "validate_every"}) for s in settings)
+        assert usual == longer
+        assert settings[1].steps > settings[0].steps
