@@ -8,15 +8,13 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from benchmarks.camera import FRAME_SECONDS, Camera
 from benchmarks.rows import Goal, Row, at_least, skipped
 from benchmarks.screen import Screen, missing_programs
+from benchmarks.tour_pages import evaluate, learn, train
 from napari_bayesseg.io.result_store import is_result_store
 
 __all__ = ["run", "take"]
@@ -24,60 +22,6 @@ __all__ = ["run", "take"]
 _TABLE = "by mouse and keys on a window of 1280 x 800"
 _DECISIONS = 30
 _UNDONE = 10
-_FRAME_SECONDS = 0.12
-_GIF_SIZE = (960, 600)
-_GIF_COLOURS = 200
-
-
-@dataclass
-class Camera:
-    """Takes pictures for the documentation, or none.
-
-    Attributes
-    ----------
-    folder : Path or None
-        Where they go.
-    """
-
-    folder: Path | None
-    frames: list[Image.Image] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-    def picture(self, screen: Screen, name: str) -> None:
-        """Write a picture."""
-        if self.folder is not None:
-            screen.picture().save(self.folder / f"{name}.png", optimize=True)
-
-    def frame(self, screen: Screen, seconds: float = _FRAME_SECONDS) -> None:
-        """Take a frame of the animation and say how long it stays."""
-        if self.folder is not None:
-            self.frames.append(screen.picture().resize(_GIF_SIZE, Image.Resampling.LANCZOS))
-            self.seconds.append(seconds)
-
-    def write(self, name: str) -> None:
-        """Write the animation."""
-        if self.folder is None:
-            return
-        palette = _common(self.frames).quantize(_GIF_COLOURS, Image.Quantize.MEDIANCUT)
-        images = [frame.quantize(palette=palette, dither=0) for frame in self.frames]
-        images[0].save(
-            self.folder / f"{name}.gif",
-            save_all=True,
-            append_images=images[1:],
-            duration=[round(1000 * seconds) for seconds in self.seconds],
-            loop=0,
-            optimize=True,
-        )
-
-
-def _common(frames: Sequence[Image.Image]) -> Image.Image:
-    """Return some frames one below the other: the colours of all."""
-    chosen = frames[:: max(1, len(frames) // 8)]
-    width, height = chosen[0].size
-    together = Image.new("RGB", (width, height * len(chosen)))
-    for number, frame in enumerate(chosen):
-        together.paste(frame, (0, number * height))
-    return together
 
 
 def run(quick: bool) -> list[Row]:
@@ -89,13 +33,19 @@ def run(quick: bool) -> list[Row]:
 
 
 def take(camera: Camera) -> list[Row]:
-    """Open, run, cancel, resume, slide, decide, undo, paint, save, kill, open again."""
+    """Go all the way.
+
+    Open, run, cancel, resume, slide, decide, undo, paint, evaluate, train, learn, save, kill, open
+    again.
+    """
     with tempfile.TemporaryDirectory(prefix="bayesseg-tour-") as home:
         with Screen(Path(home)) as screen:
             screen.start()
             _open_sample(screen)
             _predict(screen, camera)
             seconds = _review(screen, camera)
+            evaluated = evaluate(screen, camera)
+            trained, learnt = train(screen, camera), learn(screen, camera)
             saved = _save(screen, Path(home))
             before = screen.state()["desk"]
             screen.kill()
@@ -109,6 +59,9 @@ def take(camera: Camera) -> list[Row]:
         _row("decisions by keys", _DECISIONS, at_least(30)),
         _row("seconds a decision, by a script", seconds),
         _row("places decided after undoing ten and painting one", decided, at_least(20)),
+        _row("evaluated: mean Dice of the classes besides background", evaluated, at_least(0.5)),
+        _row("trained for a while, then cancelled (1: yes)", int(trained), at_least(1)),
+        _row("learnt for a while, then stopped (1: yes)", int(learnt), at_least(1)),
         _row("mask saved", int(saved), at_least(1)),
         *(
             _row(f"after kill -9 and opening again: same {key} (1: yes)", value, at_least(1))
@@ -143,7 +96,7 @@ def _predict(screen: Screen, camera: Camera) -> None:
     screen.wait(lambda state: state["prediction"] == "running")
     for _ in range(40):
         camera.frame(screen)
-        time.sleep(_FRAME_SECONDS)
+        time.sleep(FRAME_SECONDS)
     camera.picture(screen, "predict")
     screen.click("button Cancel")
     screen.wait(lambda state: state["prediction"] == "idle")
@@ -152,7 +105,7 @@ def _predict(screen: Screen, camera: Camera) -> None:
     screen.click("button Resume")
     while "desk" not in screen.state():
         camera.frame(screen)
-        time.sleep(2 * _FRAME_SECONDS)
+        time.sleep(2 * FRAME_SECONDS)
     time.sleep(1.5)
 
 

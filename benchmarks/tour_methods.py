@@ -30,12 +30,13 @@ __all__ = ["main"]
 _WINDOW = (1360, 820)
 _TILE = (800, 482)
 _CAPTION = 34
+_COLOURS = 200
 _CROP = (slice(24, 56), slice(0, 96), slice(0, 96))
-_STEPS = 240
+_STEPS = 150
 _SETTINGS: dict[str, Any] = {
     "steps": _STEPS,
     "channels": "8, 16, 32",
-    "patch_shape": "16, 48, 48",
+    "patch_shape": "16, 32, 32",
     "batch_size": 2,
     "device": "cpu",
 }
@@ -141,7 +142,7 @@ def main(folder: Path) -> None:
                 viewer.layers.remove(layer)
         widget.close_session()
         viewer.close()
-    _together(pictures).save(folder / "methods.png", optimize=True)
+    _together(pictures).quantize(_COLOURS).save(folder / "methods.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_bayesseg.evaluation.evaluation import class_mean
 from napari_bayesseg.gui.main_widget import MainWidget
 from napari_bayesseg.gui.review.threshold_slider import ThresholdSlider
 
@@ -80,10 +81,15 @@ def state(viewer: napari.Viewer) -> dict[str, Any]:
     widget = next((w for w in widgets if isinstance(w, MainWidget)), None)
     if widget is None:
         return found
-    found["prediction"] = widget.session.prediction.state
-    desk = widget.session.desk
+    session = widget.session
+    found["prediction"] = session.prediction.state
+    found["learning"] = session.learning.state
+    found["training"] = session.training.state
+    desk = session.desk
     if desk is None:
         return found
+    evaluated = desk.evaluation.evaluated
+    found["dice"] = class_mean(evaluated[0].evaluation.dice) if evaluated else None
     labels = desk.review.labels()
     found["desk"] = {
         "current": None if desk.current is None else desk.current.id,

@@ -62,6 +62,23 @@ def test_json_is_the_card_and_options_win_over_the_file(
     assert sorted(path.name for path in model.iterdir()) == files
 
 
+def test_what_nobody_set_is_chosen_by_the_scans(
+    run: Run, places: dict[str, Path], tmp_path: Path
+) -> None:
+    few = {"steps": 4, "channels": [4, 8], "validate_every": 2}
+    (tmp_path / "few.json").write_text(json.dumps(few))
+    arguments = command({**places, "settings": tmp_path / "few.json"}, "bcnn", tmp_path / "mine")
+    code, _, err = run(*arguments, "--suggest", "--seed", 1)
+    assert code == 0, err
+    (line,) = [line for line in err.splitlines() if line.startswith("chosen by the scans: ")]
+    settings = load_card(tmp_path / "mine").training["settings"]
+    assert settings["channels"] == few["channels"]
+    assert settings["seed"] == 1
+    assert f"patch_shape = {', '.join(map(str, settings['patch_shape']))}" in line
+    assert "channels" not in line
+    assert "seed" not in line
+
+
 def test_the_device_of_the_settings_file_counts(
     run: Run, places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from napari_bayesseg.core.errors import SettingsError
-from napari_bayesseg.core.geometry import Index3
+from napari_bayesseg.core.geometry import Geometry, Index3
+from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.networks.methods import METHODS, Method
 from napari_bayesseg.networks.vnet3d import VNet
+from napari_bayesseg.training.pairs import TrainingPair
 from napari_bayesseg.training.settings import TrainingSettings
-from napari_bayesseg.training.suggest import suggest_settings
+from napari_bayesseg.training.suggest import suggest_for, suggest_settings
 
 EVEN = (1.0, 1.0, 1.0)
 
@@ -131,3 +134,19 @@ def test_what_cannot_be_is_refused_in_words(chosen: dict[str, object], said: str
 def test_no_scan_is_refused() -> None:
     with pytest.raises(SettingsError, match="one scan or more"):
         suggest_settings([], [], "bcnn")
+
+
+def test_what_was_set_stays_and_the_rest_suits_the_scans_with_labels() -> None:
+    thick = Geometry.from_spacing((6.0, 1.0, 1.0))
+    flat = Volume.from_array(np.zeros((8, 64, 64), np.uint8), thick, name="flat")
+    cube = Volume.from_array(np.zeros((64, 64, 64), np.uint8), name="cube")
+    pairs = [TrainingPair("a", flat, flat), TrainingPair("b", cube, None)]
+    settings = TrainingSettings.load(None, method="ua-mt", batch_size=3, num_validation=0)
+    found = suggest_for(pairs, settings)
+    alone = suggest_settings(
+        [(8, 64, 64)], [(6.0, 1.0, 1.0)], "ua-mt", batch_size=3, num_validation=0
+    )
+    assert found == alone
+    assert (found.pooling, found.kernel_size) == ((1, 2, 2), (1, 3, 3))
+    with pytest.raises(SettingsError, match="one scan or more"):
+        suggest_for(pairs[1:], settings)

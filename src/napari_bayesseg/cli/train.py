@@ -84,6 +84,13 @@ def train(
             help="Label value of voxels that nobody has labelled", converter=options.whole_number
         ),
     ] = None,
+    suggest: Annotated[
+        bool,
+        options.flag(
+            "Choose network, patch, batch and held-out scans by shape and voxel size of the scans, "
+            "as the viewer does; what options and settings file say holds"
+        ),
+    ] = False,
     title: Annotated[str, Parameter(help="One line for the card", show_default=False)] = "",
     data: Annotated[
         str, Parameter(help="For the card: the data and their licence", show_default=False)
@@ -122,6 +129,8 @@ def train(
         patience=patience,
         **{"data.ignore_label": ignore_label},
     )
+    if suggest:
+        chosen = _suggested(scans, labels, chosen)
     with progress_bar(f"train {method}") as update, _stopping() as should_stop:
 
         def report(now: Progress) -> None:
@@ -152,3 +161,22 @@ def train(
     for name, value in card.scores.get("dice", {}).items():
         if value is not None:
             say(f"  Dice {name}: {value:.4f} (held-out scans)")
+
+
+def _suggested(scans: Path, labels: Path, settings: TrainingSettings) -> TrainingSettings:
+    """Return settings that suit the scans, and say which were chosen."""
+    from napari_bayesseg.training.pairs import folder_pairs
+    from napari_bayesseg.training.suggest import suggest_for
+
+    found = suggest_for(folder_pairs(scans, labels, settings), settings)
+    named = found.model_fields_set - settings.model_fields_set
+    values = found.model_dump(include=named)
+    parts = [
+        f"{name} = {_in_words(values[name])}" for name in type(found).model_fields if name in named
+    ]
+    sys.stderr.write(f"chosen by the scans: {'; '.join(parts)}\n")
+    return found
+
+
+def _in_words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

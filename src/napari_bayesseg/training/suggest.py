@@ -13,9 +13,10 @@ from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.settings import validation_message
 from napari_bayesseg.networks.methods import Method
+from napari_bayesseg.training.pairs import TrainingPair
 from napari_bayesseg.training.settings import TrainingSettings
 
-__all__ = ["suggest_settings"]
+__all__ = ["suggest_for", "suggest_settings"]
 
 _CHANNELS = (8, 16, 32)
 _PATCH_VOXELS = 2**17
@@ -94,6 +95,27 @@ def suggest_settings(
         return TrainingSettings.model_validate(values)
     except ValidationError as error:
         raise SettingsError(validation_message(error)) from None
+
+
+def suggest_for(pairs: Sequence[TrainingPair], settings: TrainingSettings) -> TrainingSettings:
+    """Return settings that suit opened scans; what was set in `settings` stays as it is.
+
+    Parameters
+    ----------
+    pairs : sequence of TrainingPair
+        Those with labels count; nothing is read of them but shape and spacing.
+    settings : TrainingSettings
+        A default that was not set by name may be replaced.
+
+    Raises
+    ------
+    SettingsError
+        If what was set contradicts what the scans need, or no scan has labels.
+    """
+    specs = [pair.scan.spec for pair in pairs if pair.labels is not None]
+    chosen = settings.model_dump(include=settings.model_fields_set - {"method"})
+    spacings = [spec.geometry.spacing for spec in specs]
+    return suggest_settings([spec.shape for spec in specs], spacings, settings.method, **chosen)
 
 
 def _num_held_out(num_scans: int) -> int:
