@@ -24,7 +24,7 @@ from napari_bayesseg.training.fine_tune_settings import FineTuneSettings
 __all__ = ["run"]
 
 NUM_CASES, NUM_REGIONS = 5, 10
-STEPS = 100  # the same for every choice, however busy the machine
+STEPS = 60  # the same for every choice, however busy the machine
 SECONDS = 120.0  # nobody waits longer for a model to learn
 LARGEST, RANDOM = "largest expected error", "random"
 GAIN = "gain in what neither choice reviewed"
