@@ -27,7 +27,7 @@ BASELINES = (PLAIN_SOFTMAX, PLAIN_DROPOUT)
 RECOMMENDED = "ensemble"
 """The contender that the scans for choosing speak for; the aims are judged by it."""
 SHIPPED_MODEL = "hippocampus-ensemble"
-"""Name of the model that is shipped, which the first seed of `SHIPPED` has left."""
+"""Name of the model that is shipped, which the longer run of `SHIPPED` has left."""
 
 _UNDER_SHIFT = (
     UNET,

@@ -19,8 +19,12 @@ __all__ = ["CARDIAC", "HIPPOCAMPUS", "StudyData", "load_data", "missing_data"]
 
 HIPPOCAMPUS, HIPPOCAMPUS_LONGER, CARDIAC = "hippocampus", "hippocampus-longer", "cardiac"
 
-TITLES: Mapping[str, str] = {HIPPOCAMPUS_LONGER: "hippocampus, five minutes a run"}
-"""What tables call a study, where its name isn't enough."""
+TITLES: Mapping[str, str] = {
+    HIPPOCAMPUS: "hippocampus, short runs",
+    HIPPOCAMPUS_LONGER: "hippocampus, runs of five minutes",
+    CARDIAC: "hearts",
+}
+"""What tables call a study."""
 
 _OF_HIPPOCAMPI = (HIPPOCAMPUS, HIPPOCAMPUS_LONGER)
 _CARDIAC_FOLDER = "cardiac_mri"

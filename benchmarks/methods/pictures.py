@@ -7,21 +7,23 @@ from matplotlib.figure import Figure
 
 from benchmarks.drawing import DPI, LINE, OURS, WIDTH, Cells, style, tables_of
 from benchmarks.methods.contenders import BASELINES
+from benchmarks.methods.data import HIPPOCAMPUS, HIPPOCAMPUS_LONGER, TITLES
 from benchmarks.methods.tables import AS_THEY_ARE, COLUMNS, GAP, SHIFTED
 from benchmarks.rows import Outcome
 from benchmarks.tables import PLUS_MINUS
 
 __all__ = ["draw_reliability", "draw_removed"]
 
-_DATA = "hippocampus"
+_STUDIES = (TITLES[HIPPOCAMPUS_LONGER], TITLES[HIPPOCAMPUS])
 _AT_5 = COLUMNS["at_5_percent"]
 _COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#D55E00", "#000000", "#F0E442")
 
 
 def draw_removed(outcome: Outcome) -> Figure | None:
     """Points with the spread over seeds: errors among the 5 %, as scans are and under shift."""
+    study = _study(outcome)
     tables = {
-        label: _own_table(tables_of(outcome), ending)
+        label: _own_table(tables_of(outcome), study, ending)
         for label, ending in ((AS_THEY_ARE, f" scans, {AS_THEY_ARE}"), (SHIFTED, f", {SHIFTED}"))
     }
     found = {label: cells for label, cells in tables.items() if cells is not None}
@@ -42,18 +44,18 @@ def draw_removed(outcome: Outcome) -> Figure | None:
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("share of the wrong voxels among the 5 % most uncertain", fontsize=9)
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
-    style(axes, "Hippocampus, test scans; bars: standard deviation over seeds")
+    style(axes, f"{study.capitalize()}, test scans; bars: standard deviation over seeds")
     return figure
 
 
 def draw_reliability(outcome: Outcome) -> Figure | None:
     """Lines of accuracy minus confidence: above zero too modest, below too sure."""
-    tables = tables_of(outcome)
+    tables, study = tables_of(outcome), _study(outcome)
     found = {
         label: tables[title]
         for label, title in (
-            (AS_THEY_ARE, f"{_DATA}, {AS_THEY_ARE}: {GAP}"),
-            (SHIFTED, f"{_DATA}, {SHIFTED}: {GAP}"),
+            (AS_THEY_ARE, f"{study}, {AS_THEY_ARE}: {GAP}"),
+            (SHIFTED, f"{study}, {SHIFTED}: {GAP}"),
         )
         if title in tables
     }
@@ -81,12 +83,20 @@ def _draw_gaps(axes: Axes, cells: Cells) -> None:
         axes.plot(*zip(*points, strict=True), kind, color=colour, marker=".", label=name)
 
 
-def _own_table(tables: dict[str, dict[tuple[str, str], float]], ending: str) -> Cells | None:
+def _study(outcome: Outcome) -> str:
+    """Return the study that is shown: that of the longer runs, if it is there."""
+    titles = tables_of(outcome)
+    return next((s for s in _STUDIES if any(title.startswith(s) for title in titles)), _STUDIES[0])
+
+
+def _own_table(
+    tables: dict[str, dict[tuple[str, str], float]], study: str, ending: str
+) -> Cells | None:
     return next(
         (
             cells
             for title, cells in tables.items()
-            if title.startswith(_DATA) and title.endswith(ending)
+            if title.startswith(study) and title.endswith(ending)
         ),
         None,
     )

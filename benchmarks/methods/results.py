@@ -60,7 +60,7 @@ class Results:
     @property
     def title(self) -> str:
         """What tables call the study."""
-        return TITLES.get(self.data, self.data)
+        return TITLES[self.data]
 
     @property
     def names(self) -> list[str]:

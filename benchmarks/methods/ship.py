@@ -1,7 +1,7 @@
 """The recommended model as it is shipped: ``python -m benchmarks.methods.ship OUT``.
 
-The first seed's networks, as the study has trained them, with a card for people and the scores on
-the test scans.
+The networks of the longer runs, as the study has trained them, with a card for people and the
+scores on the test scans.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.methods.contenders import SHIPPED
-from benchmarks.methods.data import HIPPOCAMPUS, load_data
+from benchmarks.methods.data import HIPPOCAMPUS_LONGER, load_data
 from benchmarks.methods.results import Results
 from benchmarks.methods.runs import all_runs
 from benchmarks.methods.scores import Task
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.methods.ship", description=__doc__)
     parser.add_argument("out", type=Path, help="model folder to write; its name is the model's")
     out: Path = parser.parse_args(arguments).out
-    runs = all_runs(HIPPOCAMPUS)
+    runs = all_runs(HIPPOCAMPUS_LONGER)
     run = next(r for r in runs if r.name == SHIPPED.run and r.settings.seed == 0)
     folder = model_folder(run)
     card = load_card(folder)
@@ -87,9 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _scores(card: ModelCard, networks: Sequence[VNet], task: Task) -> dict[str, Any]:
     """Return what every card has, and the study's scores, all of the test scans."""
-    testing = load_data(HIPPOCAMPUS).testing
+    testing = load_data(HIPPOCAMPUS_LONGER).testing
     cases = load_cases(testing, task.run.settings, card.normalisation)
-    results = Results.load(HIPPOCAMPUS, [task.contender], [task])
+    results = Results.load(HIPPOCAMPUS_LONGER, [task.contender], [task])
     found = {
         title: round(results.sample(task.contender.name, name).mean, 5)
         for name, title in _SCORES.items()

@@ -106,13 +106,15 @@ def test_everything_is_trained_judged_and_shown_and_nothing_twice(
         monkeypatch.delitem(RUNS_OF[HIPPOCAMPUS], name)  # type: ignore[arg-type]
     rows = study.run(quick=False)
     assert "training 4 runs" in capsys.readouterr().err
-    title = "hippocampus, 2 scans, as they are"
+    title = "hippocampus, short runs, 2 scans, as they are"
     dice = _value(rows, title, "mc-dropout", "Dice")
     assert isinstance(dice, float)
     assert 0.0 <= dice <= 1.0
     assert isinstance(_value(rows, title, "mc-dropout", "Dice ±"), float)
     draws = {
-        name: _value(rows, "hippocampus: what a training costs", name, "draws of a prediction")
+        name: _value(
+            rows, "hippocampus, short runs: what a training costs", name, "draws of a prediction"
+        )
         for name in ("plain UNet, softmax", "plain UNet, MC dropout", "ensemble")
     }
     assert draws == {
