@@ -15,9 +15,8 @@ from napari_bayesseg.gui.train.loss_plot import LossPlot
 from napari_bayesseg.gui.train.outcome import told
 from napari_bayesseg.gui.train.train_box import TrainBox
 from napari_bayesseg.gui.train.train_form import TrainForm
-from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.background import Background, lower_priority
 from napari_bayesseg.session.job import Job, JobSlot, explain
-from napari_bayesseg.session.prediction_worker import lower_priority
 from napari_bayesseg.session.session import Session
 from napari_bayesseg.session.training import TrainingOutcome, TrainingRequest
 from napari_bayesseg.training.progress import Progress

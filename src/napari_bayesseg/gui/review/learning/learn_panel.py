@@ -123,7 +123,7 @@ class LearnPanel(QWidget):
         """
         learning = self._learning
         if what == "learn" and learning.is_running:
-            learning.stop()
+            learning.cancel()
             return
         if self.name.hasFocus() or self.minutes.hasFocus():
             self.setFocus()  # else the keys would be typed into them
@@ -164,7 +164,9 @@ class LearnPanel(QWidget):
             widget.setEnabled(is_idle and not reason)
         learn, predict = (self.buttons[name] for name in _BUTTONS[0])
         learn.setText(learn.action.button_text if is_idle else "Stop")
-        learn.setEnabled(state != "stopping" and (not is_idle or (known.voxels > 0 and not reason)))
+        learn.setEnabled(
+            state != "cancelling" and (not is_idle or (known.voxels > 0 and not reason))
+        )
         predict.setEnabled(is_idle and learning.last is not None)
         self.then_predict.setVisible(is_idle)
         self.bar.setVisible(not is_idle)
@@ -175,7 +177,7 @@ class LearnPanel(QWidget):
         elif state == "predicting":
             self._meter = ProgressMeter()
             self._move(0.0, "predicting again \u2026")
-        elif state == "stopping":
+        elif state == "cancelling":
             self._move(self.bar.value() / self.bar.maximum(), "stopping \u2026")
 
     def _on_progressed(self, now: LearningProgress) -> None:
