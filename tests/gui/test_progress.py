@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.gui.predict.progress import ProgressMeter, duration
+from napari_bayesseg.gui.progress import ProgressMeter, duration
 from napari_bayesseg.inference.plan import Block
 from napari_bayesseg.inference.serial_runner import RunProgress
 
