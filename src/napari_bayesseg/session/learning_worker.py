@@ -12,6 +12,7 @@ from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.progress import Cancelled
 from napari_bayesseg.inference.serial_runner import RunProgress
+from napari_bayesseg.io.numbered import first_free_path
 from napari_bayesseg.networks.model_folders import find_model
 from napari_bayesseg.review.carrying import Carrying, carry_review
 from napari_bayesseg.review.decided_labels import DecidedLabels, decided_labels
@@ -254,8 +255,4 @@ def predict_again(learned: Learned, listener: LearningListener, job: Job) -> Lea
 def _free_place(source: Path, model: str) -> Path:
     """Return where the new result goes: beside the old one, named by the model."""
     stem = source.name.removesuffix(".zarr").partition("-by-")[0]
-    number, place = 1, source.with_name(f"{stem}-by-{model}.zarr")
-    while place.exists():
-        number += 1
-        place = source.with_name(f"{stem}-by-{model}-{number}.zarr")
-    return place
+    return first_free_path(source.with_name(f"{stem}-by-{model}.zarr"), suffix=".zarr")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from napari_bayesseg.gui.evaluate.scores_table import ScoresTable
 from napari_bayesseg.gui.message import MessageLine
 from napari_bayesseg.gui.rows import in_column, side_by_side
 from napari_bayesseg.gui.when_open import WhenOpen
+from napari_bayesseg.io.numbered import first_free_path
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.evaluated import Evaluated
 from napari_bayesseg.session.session import Session
@@ -201,19 +201,15 @@ class EvaluateTab(QWidget):
         if self._desk is None:
             return
         result = self._desk.result.path
-        proposed = _free(result.with_name(f"{result.name.removesuffix('.zarr')}-evaluation"))
+        proposed = first_free_path(
+            result.with_name(f"{result.name.removesuffix('.zarr')}-evaluation")
+        )
         chosen, _ = QFileDialog.getSaveFileName(
             self, "Save the report in a new folder", str(proposed), "New folder (*)"
         )
         if chosen:
             self.message.clear_message()
             self._desk.evaluation.save(Path(chosen))
-
-
-def _free(path: Path) -> Path:
-    """Return the path, or with a number behind it the first that nothing lies at."""
-    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
-    return next(place for place in chain((path,), numbered) if not place.exists())
 
 
 def _button(text: str, tip: str) -> QPushButton:

@@ -6,10 +6,10 @@ from time import perf_counter
 
 from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
-from napari_bayesseg.gui.progress import duration
 from napari_bayesseg.gui.run_box import RunBox
 from napari_bayesseg.gui.train.loss_plot import fit_of
 from napari_bayesseg.gui.train.place import Place
+from napari_bayesseg.inference.progress import duration
 from napari_bayesseg.training.progress import Progress
 
 __all__ = ["TrainBox"]

@@ -14,11 +14,11 @@ from qtpy.QtWidgets import (
 
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.gui.message import MessageLine
-from napari_bayesseg.gui.progress import ProgressMeter, duration
+from napari_bayesseg.gui.progress import ProgressMeter
 from napari_bayesseg.gui.progress_bar import SteadyBar
 from napari_bayesseg.gui.review.buttons import Handler, button_grid
 from napari_bayesseg.gui.rows import in_column
-from napari_bayesseg.inference.serial_runner import RunProgress
+from napari_bayesseg.inference.progress import RunProgress, duration
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.learning import Learned, Learning, LearningProgress, ToLearn
 
