@@ -25,7 +25,7 @@ def predict_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[PredictWindow]:
     """The widget in a window with one scan, ready to run."""
-    monkeypatch.setattr("napari_bayesseg.gui.predict.tab._DEBOUNCE_MS", 20)
+    monkeypatch.setattr("napari_bayesseg.gui.look_ahead._DEBOUNCE_MS", 20)
     viewer = make_napari_viewer(show=True)
     viewer.add_image(noise(), name="scan", scale=(2.0, 0.5, 0.5), units=("um",) * 3)
     window = open_predict_window(viewer, qtbot, small_model, tmp_path / "scan.zarr")

@@ -12,8 +12,8 @@ import zarr
 from napari.layers import Image, Labels, Layer
 
 from napari_bayesseg.core.errors import BayesSegWarning, FormatError, StoreError
-from napari_bayesseg.gui.predict.scan_source import source_folder, volume_of
 from napari_bayesseg.gui.reader import get_reader
+from napari_bayesseg.gui.scan_source import source_folder, volume_of
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.result import load_result
 from napari_bayesseg.io.readers import read_volume

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 import pytest
 
-from napari_bayesseg.session.background import ThreadBackground
+from napari_bayesseg.session.background import ThreadBackground, lower_priority
 
 
 def test_work_runs_elsewhere_and_callbacks_here_in_order(background: ThreadBackground) -> None:
@@ -70,3 +72,24 @@ def test_closing_drops_callbacks_joins_and_refuses_new_work() -> None:
     assert "to be joined" not in [thread.name for thread in threading.enumerate()]
     with pytest.raises(RuntimeError, match="closed"):
         background.start(work, "too late")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads share their priority")
+def test_the_priority_of_one_thread_is_lowered() -> None:
+    found: list[int] = []
+
+    def work() -> None:
+        lower_priority()
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        child = threading.Thread(
+            target=lambda: found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        )
+        child.start()
+        child.join()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert found == [max(own, 10)] * 2
+    assert own < 10

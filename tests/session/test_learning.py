@@ -153,12 +153,12 @@ def test_what_is_stopped_leaves_nothing(
     decide_some(desk, background)
     heard = Heard(learning)
     learning.learn(10.0, "never", then_predict=True)
-    with pytest.raises(SettingsError, match="already"):
+    with pytest.raises(SettingsError, match="is learning"):
         learning.learn(1.0, "other", then_predict=False)
-    learning.stop()
+    learning.cancel()
     assert background.drain(TIMEOUT)
     assert heard["notice"] == ["stopped: nothing was learnt"]
-    assert heard["state_changed"] == ["learning", "stopping", "idle"]
+    assert heard["state_changed"] == ["learning", "cancelling", "idle"]
     assert list((tmp_path / "models").glob("*")) == []
 
 

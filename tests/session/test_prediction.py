@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,9 @@ from napari_bayesseg.inference.estimate import RunEstimate
 from napari_bayesseg.inference.predict import predict
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.serial_runner import RunProgress
-from napari_bayesseg.session import prediction_worker
+from napari_bayesseg.session import pace
 from napari_bayesseg.session.background import ThreadBackground
 from napari_bayesseg.session.prediction import Outcome, Prediction, PredictionRequest
-from napari_bayesseg.session.prediction_worker import lower_priority
 from tests.models import write_model
 from tests.session.conftest import our_threads
 from tests.session.hearing import Heard
@@ -281,7 +278,7 @@ def test_progress_is_thinned_out_but_for_finished_blocks(
     request_: PredictionRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prediction_worker, "perf_counter", lambda: 0.0)  # no time passes
+    monkeypatch.setattr(pace, "perf_counter", lambda: 0.0)  # no time passes
     prediction.run(request_)
     assert background.drain(TIMEOUT)
     between = [now for now in heard["progressed"] if now.block is None]
@@ -313,24 +310,3 @@ def test_nothing_but_a_result_can_be_resumed(prediction: Prediction, tmp_path: P
     assert prediction.can_resume(tmp_path / "folder") is None
     (tmp_path / "file").write_text("x")
     assert prediction.can_resume(tmp_path / "file") is None
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads share their priority")
-def test_the_priority_of_one_thread_is_lowered() -> None:
-    found: list[int] = []
-
-    def work() -> None:
-        lower_priority()
-        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-        child = threading.Thread(
-            target=lambda: found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-        )
-        child.start()
-        child.join()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert found == [max(own, 10)] * 2
-    assert own < 10

@@ -15,7 +15,7 @@ from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Geometry
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.networks.checkpoint import load_card
-from napari_bayesseg.session import training_worker
+from napari_bayesseg.session import pace, training_worker
 from napari_bayesseg.session.background import ThreadBackground
 from napari_bayesseg.session.prediction import PredictionRequest
 from napari_bayesseg.session.session import Session
@@ -119,7 +119,7 @@ def test_what_is_told_often_is_told_together(
     request_: TrainingRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(training_worker, "_SECONDS_BETWEEN_POSTS", 1e9)
+    monkeypatch.setattr(pace, "_REST_S", 1e9)
     training.run(request_)
     assert background.drain(TIMEOUT)
     assert [len(steps) for steps in heard["progressed"]] == [1, STEPS - 1]

@@ -17,12 +17,12 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.evaluate.tab import EvaluateTab
 from napari_bayesseg.gui.layers import volume_layer
-from napari_bayesseg.gui.predict.scan_source import layer_of
 from napari_bayesseg.gui.predict.tab import PredictTab
 from napari_bayesseg.gui.preferences import PagePreferences
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.keys.key_choice import with_keys
 from napari_bayesseg.gui.review.tab import ReviewTab
+from napari_bayesseg.gui.scan_source import layer_of
 from napari_bayesseg.gui.threads import QtBackground
 from napari_bayesseg.gui.train.tab import TrainTab
 from napari_bayesseg.inference.result import Result

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QPalette, QShowEvent
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from napari_bayesseg.gui.plot_canvas import Colours, Curve, PlotCanvas, Style
+from napari_bayesseg.gui.rows import in_column
 
 __all__ = ["Plot"]
 
@@ -55,9 +56,7 @@ class Plot(QWidget):
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setVisible(False)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(2)
+        self._column = in_column(self, spacing=2)
         self._column.addWidget(self.legend)
 
     @property

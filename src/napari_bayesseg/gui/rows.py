@@ -1,15 +1,25 @@
-"""Rows of a form whose captions line up, also across the boxes of a tab."""
+"""Columns, and rows of a form whose captions line up, also across the boxes of a tab."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
-__all__ = ["Fold", "RowLabel", "add_row", "form_layout", "side_by_side"]
+__all__ = ["Fold", "RowLabel", "add_row", "form_layout", "in_column", "let_shrink", "side_by_side"]
 
 _WIDEST = "Block (voxels)"
+_FEWEST_LETTERS = 8
 
 
 class RowLabel(QLabel):
@@ -44,6 +54,31 @@ def add_row(layout: QFormLayout, caption: str, field: QWidget) -> None:
     layout.addRow(label, field)
 
 
+def let_shrink(choice: QComboBox) -> None:
+    """Let a list take what room there is, however long the names in it: a dock is narrow."""
+    choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    choice.setMinimumContentsLength(_FEWEST_LETTERS)
+    choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+
+def in_column(owner: QWidget, *widgets: QWidget, spacing: int = 4, margin: int = 0) -> QVBoxLayout:
+    """Give a widget a layout from top to bottom, and put widgets into it.
+
+    Parameters
+    ----------
+    owner : QWidget
+    *widgets : QWidget
+    spacing, margin : int
+        Pixels between them and around them.
+    """
+    layout = QVBoxLayout(owner)
+    layout.setContentsMargins(margin, margin, margin, margin)
+    layout.setSpacing(spacing)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout
+
+
 def side_by_side(*widgets: QWidget, stretch: Sequence[int] = (0,)) -> QWidget:
     """Put widgets in one row.
 
@@ -76,11 +111,7 @@ class Fold(QWidget):
             "{ background: transparent; border: 0px; text-align: left; padding: 2px 0px; }"
         )
         self.heading.clicked.connect(lambda: self.set_open(self._content.isHidden()))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.heading)
-        layout.addWidget(content)
+        in_column(self, self.heading, content)
         self.set_open(False)
 
     def set_open(self, is_open: bool) -> None:

@@ -10,7 +10,7 @@ from napari.layers import Layer
 from napari_bayesseg.core.errors import FormatError
 from napari_bayesseg.core.volume import LazyArray
 from napari_bayesseg.gui.layers import SOURCE_KEY
-from napari_bayesseg.gui.predict.scan_source import geometry_of
+from napari_bayesseg.gui.scan_source import geometry_of
 from napari_bayesseg.io.lazy import AxesView
 from napari_bayesseg.io.writers import write_volume
 

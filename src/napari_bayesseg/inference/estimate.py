@@ -13,6 +13,7 @@ from napari_bayesseg.core.geometry import Index3, Roi
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.inference.draw_pool import DrawPool, KeyedDraws
 from napari_bayesseg.inference.plan import BASE_BYTES, Block, block_bytes, evaluated_box
+from napari_bayesseg.inference.progress import duration
 from napari_bayesseg.io.store_layout import StoreLayout
 from napari_bayesseg.posteriors.protocol import Posterior
 
@@ -39,21 +40,13 @@ class RunEstimate:
 
     def __str__(self) -> str:
         return (
-            f"about {_duration(self.seconds)}, {_size(self.memory_bytes)} of memory, "
+            f"about {duration(self.seconds)}, {_size(self.memory_bytes)} of memory, "
             f"at most {_size(self.disk_bytes)} of disk"
         )
 
 
 def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{math.ceil(count / 1e6)} MB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _operations_per_second(posterior: Posterior, shape: Index3) -> float:

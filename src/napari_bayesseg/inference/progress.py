@@ -9,7 +9,7 @@ from time import perf_counter
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.inference.plan import Block
 
-__all__ = ["Cancelled", "RunProgress", "Teller"]
+__all__ = ["Cancelled", "RunProgress", "Teller", "duration"]
 
 
 class Cancelled(BayesSegError):
@@ -80,3 +80,12 @@ class Teller:
         self._report(
             RunProgress(self._done, self._num_blocks, draws_done, self._num_samples, seconds, block)
         )
+
+
+def duration(seconds: float) -> str:
+    """Say a length of time shortly: ``"9 s"``, ``"12 min"``, ``"1.5 h"``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Protocol
 
-__all__ = ["Background", "ThreadBackground"]
+__all__ = ["Background", "ThreadBackground", "lower_priority"]
+
+_NICENESS = 10
 
 
 class Background(Protocol):
@@ -140,3 +145,16 @@ class ThreadBackground:
             self._callbacks.get()
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return not self._threads
+
+
+def lower_priority() -> None:
+    """Let other threads go first: lower the priority of this thread and of those it starts.
+
+    On Linux only; elsewhere a thread can't do that for itself through the standard library.
+    """
+    if sys.platform.startswith("linux"):
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(
+                os.PRIO_PROCESS, thread, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+            )

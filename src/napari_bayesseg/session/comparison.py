@@ -20,6 +20,7 @@ from napari_bayesseg.numerics.label_difference import DifferenceCounter, LabelDi
 from napari_bayesseg.numerics.uncertainty import get_measure, split_excess
 from napari_bayesseg.review.labels.stored_arrays import read_piece
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.busy import BusyTeller
 from napari_bayesseg.session.desk_line import cubic_symbol
 from napari_bayesseg.session.difference_array import processed_part
 from napari_bayesseg.session.job import Job, JobSlot, explain
@@ -118,9 +119,9 @@ class Comparison:
 
     def __init__(self, result: Result, background: Background) -> None:
         self._result = result
-        self._slot = JobSlot(background, "compare", self._busy_may_have_changed)
+        self._busy = BusyTeller(lambda: self.is_busy, self.busy_changed.emit)
+        self._slot = JobSlot(background, "compare", self._busy)
         self._compared: Compared | None = None
-        self._was_busy = False
 
     @property
     def compared(self) -> Compared | None:
@@ -164,11 +165,6 @@ class Comparison:
         if compared is not self._compared:
             self._compared = compared
             self.changed.emit(compared)
-
-    def _busy_may_have_changed(self) -> None:
-        if self.is_busy != self._was_busy:
-            self._was_busy = self.is_busy
-            self.busy_changed.emit(self._was_busy)
 
 
 def compare_results(

@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.review.regions.region_settings import RegionSettings
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.busy import BusyTeller
 from napari_bayesseg.session.comparison import Comparison
 from napari_bayesseg.session.desk_audit import AuditDesk
 from napari_bayesseg.session.desk_crops import DeskCrops
@@ -60,21 +61,21 @@ class ReviewDesk(EditDesk):
     ) -> None:
         super().__init__(opened, preferences or Preferences())
         self._background = background
-        self._deciding = JobSlot(background, "decision", self._busy_may_have_changed)
+        self._busy = BusyTeller(lambda: self.is_busy, self.busy_changed.emit)
+        self._deciding = JobSlot(background, "decision", self._busy)
         self.editor = RegionEditor(self, background)
-        self._finding = JobSlot(background, "regions", self._busy_may_have_changed)
+        self._finding = JobSlot(background, "regions", self._busy)
         self.comparison = Comparison(self.result, background)
         self._files: list[JobSlot] = []
-        self.crops = DeskCrops(self, background, self._busy_may_have_changed)
+        self.crops = DeskCrops(self, background, self._busy)
         self._wanted_measure: str | None = None
         self._wanted_settings = self.settings
         self._remembered = {self.settings.measure: self.settings}
         self._numbers: tuple[object, QueueNumbers, float | None] | None = None
-        self._was_busy = False
         self.journal = DeskJournal(self, background)
         self.draws = DrawsDesk(self, background)
         self.voxels = VoxelReader(self.result, background)
-        self.audit = AuditDesk(self, background, self._busy_may_have_changed)
+        self.audit = AuditDesk(self, background, self._busy)
         self.finish = FinishLine(self)
         self.evaluation = DeskEvaluation(self, background)
 
@@ -229,13 +230,8 @@ class ReviewDesk(EditDesk):
 
     def _write(self, write: Callable[[], str]) -> None:
         self._files = [job for job in self._files if job.is_running]
-        job = JobSlot(self._background, "file", self._busy_may_have_changed)
+        job = JobSlot(self._background, "file", self._busy)
         self._files.append(job)
         job.start(
             lambda _: write(), self.notice.emit, lambda error: self.failed.emit(explain(error))
         )
-
-    def _busy_may_have_changed(self) -> None:
-        if self.is_busy != self._was_busy:
-            self._was_busy = self.is_busy
-            self.busy_changed.emit(self._was_busy)

@@ -13,9 +13,8 @@ from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.regions.region_draws import RegionDraws, make_region_draws, read_region
 from napari_bayesseg.review.regions.region_table import RegionTable
-from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.background import Background, lower_priority
 from napari_bayesseg.session.job import Job, JobSlot, explain
-from napari_bayesseg.session.prediction_worker import lower_priority
 
 if TYPE_CHECKING:
     from napari_bayesseg.session.desk_state import DeskState

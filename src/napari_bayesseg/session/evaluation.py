@@ -13,6 +13,7 @@ from napari_bayesseg.inference.result import Result
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, get_measure
 from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.busy import BusyTeller
 from napari_bayesseg.session.evaluated import Evaluated, Question, Truth, judge, save_report
 from napari_bayesseg.session.job import Job, JobSlot, explain
 from napari_bayesseg.session.threshold_link import ThresholdLink
@@ -49,10 +50,10 @@ class DeskEvaluation:
 
     def __init__(self, desk: ReviewDesk, background: Background) -> None:
         self._desk = desk
-        self._judging = JobSlot(background, "evaluate", self._busy_may_have_changed)
-        self._writing = JobSlot(background, "evaluation report", self._busy_may_have_changed)
+        self._busy = BusyTeller(lambda: self.is_busy, self.busy_changed.emit)
+        self._judging = JobSlot(background, "evaluate", self._busy)
+        self._writing = JobSlot(background, "evaluation report", self._busy)
         self._evaluated: tuple[Evaluated, ...] = ()
-        self._was_busy = False
         self.link = ThresholdLink(desk)
 
     @property
@@ -176,8 +177,3 @@ class DeskEvaluation:
 
     def _tell(self, error: Exception) -> None:
         self.failed.emit(explain(error))
-
-    def _busy_may_have_changed(self) -> None:
-        if self.is_busy != self._was_busy:
-            self._was_busy = self.is_busy
-            self.busy_changed.emit(self._was_busy)

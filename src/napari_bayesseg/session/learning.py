@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
@@ -27,13 +27,12 @@ from napari_bayesseg.session.learning_worker import (
     predict_again,
     why_not,
 )
+from napari_bayesseg.session.work import Work
 
 if TYPE_CHECKING:
     from napari_bayesseg.session.desk import ReviewDesk
 
-__all__ = ["Learned", "LearnedResult", "Learning", "LearningProgress", "LearningState", "ToLearn"]
-
-LearningState = Literal["idle", "learning", "predicting", "stopping"]
+__all__ = ["Learned", "LearnedResult", "Learning", "LearningProgress", "ToLearn"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class ToLearn:
     voxels: int
 
 
-class Learning:
+class Learning(Work):
     """One lesson at a time, in the background; the review goes on meanwhile.
 
     What is learnt is a new model, in the folder of the person's own models. The prediction that
@@ -66,7 +65,7 @@ class Learning:
     - ``result_ready(LearnedResult)``: there is a new result; whoever has the old one open may go
       on with it.
     - ``failed(str)``, ``notice(str)``: one line for the person.
-    - ``state_changed(str)``
+    - ``state_changed(str)``: ``"learning"``, then ``"predicting"`` where that is wanted.
 
     Parameters
     ----------
@@ -84,7 +83,6 @@ class Learning:
     result_ready = Signal(LearnedResult)
     failed = Signal(str)
     notice = Signal(str)
-    state_changed = Signal(str)
 
     def __init__(
         self,
@@ -92,28 +90,12 @@ class Learning:
         models: Path | None = None,
         in_the_way: Callable[[], str] = str,
     ) -> None:
+        under_way = "the model is learning: wait for it, or stop it first"
+        super().__init__(background, "learning", under_way, in_the_way)
         self._models = models
-        self._in_the_way = in_the_way
-        self._work = JobSlot(background, "learning")
         self._count = JobSlot(background, "count")
         self._desk: ReviewDesk | None = None
-        self._state: LearningState = "idle"
         self._learned: Learned | None = None
-
-    @property
-    def state(self) -> LearningState:
-        """What is being done."""
-        return self._state
-
-    @property
-    def is_running(self) -> bool:
-        """Whether something is learnt or predicted."""
-        return self._state != "idle"
-
-    @property
-    def under_way(self) -> str:
-        """What stands in the way of other work; empty for nothing."""
-        return "the model is learning: wait for it, or stop it first" if self.is_running else ""
 
     @property
     def models(self) -> Path:
@@ -180,7 +162,7 @@ class Learning:
             )
         lesson = Lesson(desk.result, self.models / name.strip(), minutes * 60.0)
         self._enter("learning")
-        self._work.start(
+        self._job.start(
             partial(learn, lesson, LearningListener(self.progressed.emit, self.predicted.emit)),
             done=partial(self._on_learned, then_predict),
             failed=self._on_failed,
@@ -199,24 +181,14 @@ class Learning:
             raise SettingsError("nothing was learnt from this result yet: learn first")
         self._predict(self.last)
 
-    def stop(self) -> None:
-        """Stop what is being done: a model that is not finished is not written."""
-        if self.is_running:
-            self._enter("stopping")
-            self._work.stop()
-
     def close(self) -> None:
         """Drop everything; no signal is emitted afterwards."""
-        self._work.close()
+        super().close()
         self._count.close()
         self.set_desk(None)
-        self._state = "idle"
 
     def _free_desk(self) -> ReviewDesk:
-        if self.is_running:
-            raise SettingsError("something is being learnt already: wait for it, or stop it")
-        if self._in_the_way():
-            raise SettingsError(self._in_the_way())
+        self.check_free()
         if self._desk is None or self.why_not:
             raise SettingsError(self.why_not)
         return self._desk
@@ -224,7 +196,7 @@ class Learning:
     def _predict(self, learned: Learned) -> None:
         self._enter("predicting")
         listener = LearningListener(self.progressed.emit, self.predicted.emit)
-        self._work.start(
+        self._job.start(
             partial(predict_again, learned, listener),
             done=self._on_predicted,
             failed=self._on_failed,
@@ -235,7 +207,7 @@ class Learning:
             self._enter("idle")
             self.notice.emit("stopped: nothing was learnt")
             return
-        stopping = self._state == "stopping"
+        stopping = self.state == "cancelling"
         self._learned = learned
         self.learned.emit(learned)
         if then_predict and not stopping:
@@ -254,11 +226,6 @@ class Learning:
     def _on_failed(self, error: Exception) -> None:
         self._enter("idle")
         self.failed.emit(explain(error))
-
-    def _enter(self, state: LearningState) -> None:
-        if state != self._state:
-            self._state = state
-            self.state_changed.emit(state)
 
     def _recount(self) -> None:
         """Count what there is to learn from, in the background; the newest count is told."""

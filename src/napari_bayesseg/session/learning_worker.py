@@ -6,22 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.inference.progress import Cancelled
 from napari_bayesseg.inference.serial_runner import RunProgress
+from napari_bayesseg.io.numbered import first_free_path
 from napari_bayesseg.networks.model_folders import find_model
 from napari_bayesseg.review.carrying import Carrying, carry_review
 from napari_bayesseg.review.decided_labels import DecidedLabels, decided_labels
 from napari_bayesseg.review.review import Review
+from napari_bayesseg.session.background import lower_priority
 from napari_bayesseg.session.job import Job
+from napari_bayesseg.session.pace import Pace
 from napari_bayesseg.session.prediction_worker import (
     PredictionRequest,
     RunListener,
-    lower_priority,
     run_prediction,
 )
 
@@ -40,8 +41,6 @@ __all__ = [
     "predict_again",
     "why_not",
 ]
-
-_SECONDS_BETWEEN_POSTS = 0.3
 
 
 @dataclass(frozen=True)
@@ -201,13 +200,11 @@ class _Posts:
 
     def __init__(self, job: Job, listener: LearningListener, seconds: float) -> None:
         self._job, self._listener, self._seconds = job, listener, seconds
-        self._posted = float("-inf")
+        self._pace = Pace()
         self.should_stop = job.should_stop
 
     def progress(self, now: Progress) -> None:
-        clock = perf_counter()
-        if clock - self._posted >= _SECONDS_BETWEEN_POSTS:
-            self._posted = clock
+        if self._pace.takes():
             told = LearningProgress(now.step, now.share, (1.0 - now.share) * self._seconds)
             self._job.post(lambda: self._listener.learning(told))
 
@@ -258,8 +255,4 @@ def predict_again(learned: Learned, listener: LearningListener, job: Job) -> Lea
 def _free_place(source: Path, model: str) -> Path:
     """Return where the new result goes: beside the old one, named by the model."""
     stem = source.name.removesuffix(".zarr").partition("-by-")[0]
-    number, place = 1, source.with_name(f"{stem}-by-{model}.zarr")
-    while place.exists():
-        number += 1
-        place = source.with_name(f"{stem}-by-{model}-{number}.zarr")
-    return place
+    return first_free_path(source.with_name(f"{stem}-by-{model}.zarr"), suffix=".zarr")

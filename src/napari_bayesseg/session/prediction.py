@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from psygnal import Signal
 
@@ -23,13 +22,12 @@ from napari_bayesseg.session.prediction_worker import (
     RunListener,
     run_prediction,
 )
+from napari_bayesseg.session.work import Work
 
-__all__ = ["Outcome", "Prediction", "PredictionRequest", "PredictionState"]
-
-PredictionState = Literal["idle", "starting", "running", "cancelling"]
+__all__ = ["Outcome", "Prediction", "PredictionRequest"]
 
 
-class Prediction:
+class Prediction(Work):
     """One prediction at a time, in the background.
 
     Signals, all emitted on the owner's thread:
@@ -39,7 +37,7 @@ class Prediction:
     - ``block_written(Roi)``: voxels that were written.
     - ``ended(Outcome)``
     - ``estimate_ready(RunEstimate | str)``: the answer to :meth:`estimate`.
-    - ``state_changed(str)``: see :attr:`state`.
+    - ``state_changed(str)``: ``"starting"`` until the first block is begun, then ``"running"``.
 
     Parameters
     ----------
@@ -53,28 +51,11 @@ class Prediction:
     block_written = Signal(Roi)
     ended = Signal(Outcome)
     estimate_ready = Signal(object)
-    state_changed = Signal(str)
 
     def __init__(self, background: Background, in_the_way: Callable[[], str] = str) -> None:
-        self._runs = JobSlot(background, "prediction")
+        under_way = "a prediction is running: wait for it, or cancel it first"
+        super().__init__(background, "prediction", under_way, in_the_way)
         self._estimates = JobSlot(background, "estimate")
-        self._in_the_way = in_the_way
-        self._state: PredictionState = "idle"
-
-    @property
-    def state(self) -> PredictionState:
-        """``"starting"`` until the first block is begun."""
-        return self._state
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a run has not ended yet."""
-        return self._state != "idle"
-
-    @property
-    def under_way(self) -> str:
-        """What stands in the way of other work; empty for nothing."""
-        return "a prediction is running: wait for it, or cancel it first" if self.is_running else ""
 
     def estimate(self, request: PredictionRequest) -> None:
         """Find out what a request would need; ``estimate_ready`` tells it, or why it can't.
@@ -105,26 +86,18 @@ class Prediction:
 
         Raises
         ------
-        BayesSegError
+        SettingsError
             If one is running, or something else that needs all processors is.
         """
-        refusal = self.under_way or self._in_the_way()
-        if refusal:
-            raise BayesSegError(refusal)
+        self.check_free()
         self._estimates.cancel()
         self._enter("starting")
         listener = RunListener(self.opened.emit, self._progressed)
-        self._runs.start(
+        self._job.start(
             partial(run_prediction, request, listener),
             done=self._ended,
             failed=lambda error: self._ended(Outcome("bug", explain(error))),
         )
-
-    def cancel(self) -> None:
-        """Ask the run to stop; it ends within one draw, and finished blocks are kept."""
-        if self._state in ("starting", "running"):
-            self._enter("cancelling")
-            self._runs.stop()
 
     def can_resume(self, path: Path) -> tuple[int, int] | None:
         """Return how many blocks of an unfinished result are done, and of how many.
@@ -140,18 +113,11 @@ class Prediction:
 
     def close(self) -> None:
         """Cancel everything; no signal is emitted afterwards."""
-        self._runs.close()
+        super().close()
         self._estimates.close()
-        self._state = "idle"
-
-    def _enter(self, state: PredictionState) -> None:
-        if state != self._state:
-            self._state = state
-            self.state_changed.emit(state)
 
     def _progressed(self, now: RunProgress) -> None:
-        if self._state == "starting":
-            self._enter("running")
+        self._enter_running()
         self.progressed.emit(now)
         if now.block is not None:
             self.block_written.emit(now.block.core)

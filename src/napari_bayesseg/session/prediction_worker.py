@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
@@ -24,13 +19,11 @@ from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.run import RunHooks
 from napari_bayesseg.inference.serial_runner import Cancelled, RunProgress
 from napari_bayesseg.io.result_store import ResultStore
+from napari_bayesseg.session.background import lower_priority
 from napari_bayesseg.session.job import Job, explain
+from napari_bayesseg.session.pace import Pace
 
-__all__ = ["Outcome", "PredictionRequest", "RunListener", "lower_priority", "run_prediction"]
-
-# Where there is no graphics card, each change of a text draws the whole window again.
-_SECONDS_BETWEEN_POSTS = 0.3
-_NICENESS = 10
+__all__ = ["Outcome", "PredictionRequest", "RunListener", "run_prediction"]
 
 
 @dataclass(frozen=True)
@@ -134,19 +127,6 @@ def run_prediction(request: PredictionRequest, listener: RunListener, job: Job) 
         return Outcome("bug", explain(error), hooks.result)
 
 
-def lower_priority() -> None:
-    """Let other threads go first: lower the priority of this thread and of those it starts.
-
-    On Linux only; elsewhere a thread can't do that for itself through the standard library.
-    """
-    if sys.platform.startswith("linux"):
-        thread = threading.get_native_id()
-        with suppress(OSError):
-            os.setpriority(
-                os.PRIO_PROCESS, thread, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
-            )
-
-
 def _reopened(path: Path, scan: Volume) -> Result:
     # Not with `load_result`, which warns of what is not finished.
     return Result(ResultStore.open(path), scan)
@@ -160,7 +140,7 @@ class _Hooks:
         self._scan = scan
         self._listener = listener
         self._job = job
-        self._posted = float("-inf")
+        self._pace = Pace()
 
     def opened(self, path: Path) -> None:
         self.result = result = _reopened(path, self._scan)
@@ -169,9 +149,7 @@ class _Hooks:
         self._check()
 
     def progress(self, now: RunProgress) -> None:
-        clock = perf_counter()
-        if now.block is not None or clock - self._posted >= _SECONDS_BETWEEN_POSTS:
-            self._posted = clock
+        if self._pace.takes(always=now.block is not None):
             self._job.post(lambda: self._listener.progressed(now))
 
     def _check(self) -> None:

@@ -14,15 +14,16 @@ from napari_bayesseg.inference.run import RunHooks
 from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.review.carrying import Carrying, carry_review
 from napari_bayesseg.review.other_run import other_run_notice
-from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.background import Background, lower_priority
+from napari_bayesseg.session.busy import BusyTeller
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_regions import Opened, open_review
 from napari_bayesseg.session.job import Job, JobSlot, explain
 from napari_bayesseg.session.learning import LearnedResult, Learning
 from napari_bayesseg.session.prediction import Prediction
-from napari_bayesseg.session.prediction_worker import lower_priority
 from napari_bayesseg.session.preferences import Preferences
 from napari_bayesseg.session.training import Training
+from napari_bayesseg.session.work import Work
 
 __all__ = ["Session"]
 
@@ -51,16 +52,16 @@ class Session:
     failed = Signal(str)
 
     def __init__(self, background: Background) -> None:
-        self.prediction = Prediction(background, lambda: self._busy_beside("prediction"))
-        self.training = Training(background, lambda: self._busy_beside("training"))
+        self.prediction = Prediction(background, lambda: self._busy_beside(self.prediction))
+        self.training = Training(background, lambda: self._busy_beside(self.training))
         self.prediction.opened.connect(self._predicted)
         self._background = background
-        self.learning = Learning(background, in_the_way=lambda: self._busy_beside("learning"))
+        self.learning = Learning(background, in_the_way=lambda: self._busy_beside(self.learning))
         self.learning.result_ready.connect(self._learned)
-        self._opening = JobSlot(background, "open result", self._busy_may_have_changed)
+        self._busy = BusyTeller(lambda: self.is_busy, self.busy_changed.emit)
+        self._opening = JobSlot(background, "open result", self._busy)
         self._preferences = Preferences()
         self._desk: ReviewDesk | None = None
-        self._was_busy = False
         self._is_closed = False
 
     @property
@@ -166,15 +167,10 @@ class Session:
         self._opening.cancel()
         self._close_desk()
 
-    def _busy_beside(self, one: str) -> str:
+    def _busy_beside(self, one: Work) -> str:
         """Say which other work needs all processors now; empty for none."""
-        works: dict[str, Prediction | Training | Learning] = {
-            "prediction": self.prediction,
-            "training": self.training,
-            "learning": self.learning,
-        }
-        others = [work.under_way for name, work in works.items() if name != one]
-        return next(filter(None, others), "")
+        works: tuple[Work, ...] = (self.prediction, self.training, self.learning)
+        return next((work.under_way for work in works if work is not one and work.is_running), "")
 
     def close(self) -> None:
         """Cancel everything, wait for its threads and close the review; may be called again.
@@ -229,11 +225,6 @@ class Session:
             self.desk_changed.emit(None)
             self.result_changed.emit(None)
             desk.close()
-
-    def _busy_may_have_changed(self) -> None:
-        if self.is_busy != self._was_busy:
-            self._was_busy = self.is_busy
-            self.busy_changed.emit(self._was_busy)
 
 
 def _opened(path: Path, scan: Volume | None) -> Result:

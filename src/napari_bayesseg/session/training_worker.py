@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.inference.progress import Cancelled
 from napari_bayesseg.networks.checkpoint import ModelCard
+from napari_bayesseg.session.background import lower_priority
 from napari_bayesseg.session.job import Job, explain
-from napari_bayesseg.session.prediction_worker import lower_priority
+from napari_bayesseg.session.pace import Pace
 from napari_bayesseg.training.pairs import TrainingPair, folder_pairs
 from napari_bayesseg.training.progress import Progress, TrainingHooks
 from napari_bayesseg.training.scribbles import UNLABELLED, as_scribbles
@@ -28,9 +28,6 @@ __all__ = [
     "run_training",
     "training_pairs",
 ]
-
-# Where there is no graphics card, each change of a text draws the whole window again.
-_SECONDS_BETWEEN_POSTS = 0.3
 
 
 @dataclass(frozen=True)
@@ -176,15 +173,14 @@ class _Steps:
         self._progressed = progressed
         self._job = job
         self._untold: list[Progress] = []
-        self._told = float("-inf")
+        self._pace = Pace()
 
     def add(self, now: Progress) -> None:
         self._untold.append(now)
-        if perf_counter() - self._told >= _SECONDS_BETWEEN_POSTS:
+        if self._pace.takes():
             self.tell()
 
     def tell(self) -> None:
         if self._untold:
             steps, self._untold = tuple(self._untold), []
-            self._told = perf_counter()
             self._job.post(lambda: self._progressed(steps))

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFileDialog
 
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.gui.predict.model import ModelBox, class_legend
 from napari_bayesseg.gui.predict.open_box import OpenBox
 from napari_bayesseg.gui.predict.out import OutBox
-from napari_bayesseg.gui.predict.run import RunBox
+from napari_bayesseg.gui.predict.predict_box import PredictBox
 from napari_bayesseg.gui.predict.target import Target
 from napari_bayesseg.inference.plan import Block
 from napari_bayesseg.inference.serial_runner import RunProgress
@@ -135,10 +134,10 @@ class TestOutBox:
         assert not box.overwrite
 
 
-class TestRunBox:
+class TestPredictBox:
     @pytest.fixture
-    def box(self, qtbot: QtBot) -> RunBox:
-        box = RunBox()
+    def box(self, qtbot: QtBot) -> PredictBox:
+        box = PredictBox()
         qtbot.addWidget(box)
         box.show()
         return box
@@ -155,7 +154,7 @@ class TestRunBox:
         ],
     )
     def test_the_button_says_what_it_will_do(
-        self, box: RunBox, target: Target | None, caption: str, can_run: bool
+        self, box: PredictBox, target: Target | None, caption: str, can_run: bool
     ) -> None:
         box.offer(target)
         assert (box.run.text(), box.run.isEnabled()) == (caption, can_run)
@@ -163,11 +162,11 @@ class TestRunBox:
         assert not box.run.isEnabled()
         assert box.run.toolTip() == "there is a reason"
 
-    def test_replacing_is_said(self, box: RunBox) -> None:
+    def test_replacing_is_said(self, box: PredictBox) -> None:
         box.offer(Target(PLACE, "other"), overwrite=True)
         assert (box.run.text(), box.run.isEnabled()) == ("Replace and run", True)
 
-    def test_progress_takes_the_buttons_place(self, box: RunBox, qtbot: QtBot) -> None:
+    def test_progress_takes_the_buttons_place(self, box: PredictBox, qtbot: QtBot) -> None:
         box.show_estimate("about 5 s")
         assert box.estimate.isVisible()
         assert not box.bar.isVisible()
@@ -190,26 +189,6 @@ class TestRunBox:
         assert box.cancel.isEnabled()
         box.show_progress(RunProgress(4, 4, 8, 8, 9.0, Block(3, Roi.whole((1, 1, 1)))))
         assert box.bar.value() == 32
-
-    def test_progress_draws_nothing_by_itself(self, box: RunBox, qtbot: QtBot) -> None:
-        """A bar that is drawn at once draws the whole window, also in the middle of a drawing."""
-        drawn = []
-
-        class Paints(QObject):
-            def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-                if event.type() == QEvent.Type.Paint:
-                    drawn.append(watched)
-                return False
-
-        paints = Paints()
-        box.show_started()
-        qtbot.wait(50)
-        box.bar.installEventFilter(paints)
-        drawn.clear()
-        for draws in range(1, 9):
-            box.show_progress(RunProgress(0, 4, draws, 8, 1.0))
-        assert drawn == []
-        qtbot.waitUntil(lambda: bool(drawn), timeout=2000)
 
 
 class TestOpenBox:

@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.gui.predict.scan_source import volume_of
 from napari_bayesseg.gui.predict.where import BOX, VIEW, WHOLE, WhereBox
+from napari_bayesseg.gui.scan_source import volume_of
 
 pytestmark = pytest.mark.viewer
 SHAPE = (6, 20, 30)

@@ -30,7 +30,7 @@ def train_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[TrainWindow]:
     """The widget in a window with one scan and its labels, ready to train a tiny network."""
-    monkeypatch.setattr("napari_bayesseg.gui.train.tab._DEBOUNCE_MS", 20)
+    monkeypatch.setattr("napari_bayesseg.gui.look_ahead._DEBOUNCE_MS", 20)
     monkeypatch.setattr(training_worker, "lower_priority", lambda: None)
     import_module("napari_bayesseg.training.train")  # what it loads takes long in a thread
     threads = torch.get_num_threads()

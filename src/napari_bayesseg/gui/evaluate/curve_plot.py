@@ -5,10 +5,11 @@ from __future__ import annotations
 from textwrap import fill
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
 
 from napari_bayesseg.gui.evaluate.curve_kinds import CURVE_KINDS, CurveKind
 from napari_bayesseg.gui.plots import Plot
+from napari_bayesseg.gui.rows import in_column, let_shrink
 from napari_bayesseg.session.evaluated import Evaluated
 
 __all__ = ["CurvePlot"]
@@ -30,9 +31,7 @@ class CurvePlot(QWidget):
         self._threshold = 0.0
         self.kinds = QComboBox()
         self.kinds.setAccessibleName("Curve")
-        self.kinds.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        let_shrink(self.kinds)
         for number, kind in enumerate(CURVE_KINDS):
             self.kinds.addItem(kind.title)
             self.kinds.setItemData(number, fill(kind.meaning), Qt.ItemDataRole.ToolTipRole)
@@ -43,11 +42,7 @@ class CurvePlot(QWidget):
         self.readout.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.readout.setToolTip("What the threshold costs and brings, judged against the truth")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        for widget in (self.kinds, self.plot, self.readout):
-            layout.addWidget(widget)
+        in_column(self, self.kinds, self.plot, self.readout, spacing=3)
         self.kinds.currentIndexChanged.connect(self._redraw)
         self.plot.line_dragged.connect(self._on_dragged)
         self.plot.line_released.connect(self._on_released)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_bayesseg.gui.layers import measure_title
+from napari_bayesseg.gui.rows import in_column
 
 __all__ = ["LinkNote"]
 
@@ -23,11 +24,7 @@ class LinkNote(QWidget):
         self.use.setToolTip(
             "Let the review find its regions by the measure of the curves; what was decided stays"
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        layout.addWidget(self.text)
-        layout.addWidget(self.use)
+        in_column(self, self.text, self.use, spacing=3)
         self.use.clicked.connect(self.use_clicked)
 
     def show_measures(self, evaluated: str | None, reviewed: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QSpinBox, QWidget
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.evaluate.truth_choice import TruthChoice
 from napari_bayesseg.gui.layers import measure_title
-from napari_bayesseg.gui.rows import add_row, form_layout
+from napari_bayesseg.gui.rows import add_row, form_layout, let_shrink
 
 if TYPE_CHECKING:
     import napari
@@ -44,11 +44,7 @@ class QuestionForm(QWidget):
             "Label of the truth that says nothing, as where nobody drew; those voxels aren't judged"
         )
         self.measure = QComboBox()
-        self.measure.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.measure.setMinimumContentsLength(8)
-        self.measure.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        let_shrink(self.measure)
         self.measure.setToolTip("The uncertainty that is to point at the wrong voxels")
         layout = form_layout(self)
         add_row(layout, "Truth", self.truth)

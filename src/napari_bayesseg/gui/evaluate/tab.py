@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psygnal import SignalInstance
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_bayesseg.core.errors import BayesSegError
+from napari_bayesseg.gui.connections import Connections
 from napari_bayesseg.gui.evaluate.curve_plot import CurvePlot
 from napari_bayesseg.gui.evaluate.judge_box import JudgeBox
 from napari_bayesseg.gui.evaluate.link_note import LinkNote
 from napari_bayesseg.gui.evaluate.question_form import QuestionForm
 from napari_bayesseg.gui.evaluate.scores_table import ScoresTable
 from napari_bayesseg.gui.message import MessageLine
-from napari_bayesseg.gui.rows import side_by_side
+from napari_bayesseg.gui.rows import in_column, side_by_side
+from napari_bayesseg.gui.when_open import WhenOpen
+from napari_bayesseg.io.numbered import first_free_path
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.evaluated import Evaluated
 from napari_bayesseg.session.session import Session
@@ -46,7 +45,7 @@ class EvaluateTab(QWidget):
     ) -> None:
         super().__init__(parent)
         self._desk: ReviewDesk | None = None
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = ()
+        self._connections = Connections()
         self.form = QuestionForm(viewer)
         self.judge_box = JudgeBox()
         self.message = MessageLine()
@@ -61,8 +60,8 @@ class EvaluateTab(QWidget):
             "Save report\u2026", "Write scores and curves into a folder: report.html, report.json"
         )
         self._found = QWidget()
-        self._stack = QStackedWidget()
-        self._lay_out()
+        self._stack = WhenOpen(self._body(), _NO_REVIEW)
+        in_column(self, self._stack, margin=6)
         self._connect(session)
         self._show((), None)
 
@@ -70,27 +69,24 @@ class EvaluateTab(QWidget):
         """Judge another result, or none."""
         if desk is self._desk:
             return
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._desk, self._connections = desk, ()
+        self._connections.drop()
+        self._desk = desk
         self.message.clear_message()
         self.form.set_desk(desk)
-        self._stack.setCurrentIndex(0 if desk is None else 1)
+        self._stack.set_open(desk is not None)
         if desk is None:
             self._show((), None)
             return
         evaluation = desk.evaluation
-        self._connections = (
+        self._connections.follow(
             (evaluation.changed, self._on_changed),
             (evaluation.busy_changed, self._on_busy),
-            (evaluation.progressed, self.judge_box.show_share),
+            (evaluation.progressed, self.judge_box.bar.show_share),
             (evaluation.failed, self._on_failed),
             (evaluation.notice, self._on_notice),
             (evaluation.link.threshold_changed, self.curves.set_threshold),
             (evaluation.link.link_changed, self._on_link),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self._show(evaluation.evaluated, desk)
         self._on_busy(evaluation.is_busy)
 
@@ -111,35 +107,20 @@ class EvaluateTab(QWidget):
             return
         evaluation.evaluate(truth, self.form.measure.currentData(), self.form.ignored_label)
 
-    def _lay_out(self) -> None:
-        found = QVBoxLayout(self._found)
-        found.setContentsMargins(0, 0, 0, 0)
-        found.setSpacing(6)
+    def _body(self) -> QWidget:
         buttons = side_by_side(
             self.add_button, self.clear_button, self.save_button, stretch=(0, 1, 2)
         )
-        for widget in (self.scores, self.curves, self.link_note, buttons):
-            found.addWidget(widget)
+        in_column(self._found, self.scores, self.curves, self.link_note, buttons, spacing=6)
         body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        for part in (self.form, self.judge_box, self.message, self._found):
-            column.addWidget(part)
-        column.addStretch(1)
-        empty = QLabel(_NO_REVIEW)
-        empty.setWordWrap(True)
-        empty.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._stack.addWidget(empty)
-        self._stack.addWidget(body)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self._stack)
+        parts = (self.form, self.judge_box, self.message, self._found)
+        in_column(body, *parts, spacing=6).addStretch(1)
+        return body
 
     def _connect(self, session: Session) -> None:
         session.desk_changed.connect(self.set_desk)
         self.form.measure_chosen.connect(self._on_measure_chosen)
-        self.judge_box.judge_clicked.connect(self.evaluate)
+        self.judge_box.clicked.connect(self.evaluate)
         self.judge_box.cancel_clicked.connect(self._cancel)
         self.curves.dragged.connect(self._on_dragged)
         self.curves.released.connect(self._on_released)
@@ -220,19 +201,15 @@ class EvaluateTab(QWidget):
         if self._desk is None:
             return
         result = self._desk.result.path
-        proposed = _free(result.with_name(f"{result.name.removesuffix('.zarr')}-evaluation"))
+        proposed = first_free_path(
+            result.with_name(f"{result.name.removesuffix('.zarr')}-evaluation")
+        )
         chosen, _ = QFileDialog.getSaveFileName(
             self, "Save the report in a new folder", str(proposed), "New folder (*)"
         )
         if chosen:
             self.message.clear_message()
             self._desk.evaluation.save(Path(chosen))
-
-
-def _free(path: Path) -> Path:
-    """Return the path, or with a number behind it the first that nothing lies at."""
-    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
-    return next(place for place in chain((path,), numbered) if not place.exists())
 
 
 def _button(text: str, tip: str) -> QPushButton:

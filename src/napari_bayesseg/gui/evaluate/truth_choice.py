@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels, Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.core.geometry import Index3
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.layers import RESULT_KEY
-from napari_bayesseg.gui.predict.scan_source import geometry_of, unwrapped
+from napari_bayesseg.gui.rows import let_shrink
+from napari_bayesseg.gui.scan_source import geometry_of, unwrapped
 from napari_bayesseg.session.evaluated import Truth
 
 if TYPE_CHECKING:
@@ -47,11 +48,7 @@ class TruthChoice(QWidget):
         self._offers: list[Layer | Path | None] = []  # None: the reviewed mask
         self._is_wanted = False  # what is chosen, by the person
         self.choice = QComboBox()
-        self.choice.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.choice.setMinimumContentsLength(8)
-        self.choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        let_shrink(self.choice)
         tip = "The labels that are right: a labels layer, a file, or the mask as it was reviewed"
         self.choice.setToolTip(tip)
         self.setToolTip(tip)

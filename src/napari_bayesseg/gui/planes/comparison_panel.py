@@ -10,11 +10,11 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
 )
 
 from napari_bayesseg.gui.docks import DockedPanel
 from napari_bayesseg.gui.planes.plane_view import PlaneView
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.session.comparison import Compared
 from napari_bayesseg.session.desk_line import cubic_symbol
 
@@ -45,12 +45,8 @@ class ComparisonPanel(DockedPanel):
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.table = _table()
         self.table.itemSelectionChanged.connect(self._choose)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(3, 3, 3, 3)
-        layout.setSpacing(4)
-        layout.addWidget(self.view, 1)
-        layout.addWidget(self.text)
-        layout.addWidget(self.table)
+        layout = in_column(self, self.view, self.text, self.table, margin=3)
+        layout.setStretchFactor(self.view, 1)
         self.setMinimumWidth(280)
 
     def sizeHint(self) -> QSize:

@@ -9,12 +9,12 @@ from typing import Any
 from magicgui.widgets import CheckBox, Container, FloatSpinBox, Widget
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.settings import InferenceSettings
 from napari_bayesseg.gui.fields import Editor, fill_width, plain_editor, plain_type
-from napari_bayesseg.gui.rows import Fold, add_row, form_layout
+from napari_bayesseg.gui.rows import Fold, add_row, form_layout, in_column
 from napari_bayesseg.numerics.uncertainty import MEASURES
 
 __all__ = ["COMMAND_LINE_ONLY", "FIELDS", "FormField", "SettingsForm"]
@@ -72,11 +72,7 @@ class SettingsForm(QWidget):
             add_row(rows[FIELDS[name].is_advanced], FIELDS[name].label, editor.widget.native)
             editor.widget.changed.connect(self._on_changed)
         self.advanced = Fold("Advanced settings", folded)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(simple)
-        layout.addWidget(self.advanced)
+        in_column(self, simple, self.advanced)
 
     def editor(self, name: str) -> Widget:
         """Return the magicgui widget of a field."""

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QWidget
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.gui.layers import class_colours
 from napari_bayesseg.gui.predict.model_card import ModelCardDialog
-from napari_bayesseg.gui.rows import add_row, form_layout, side_by_side
+from napari_bayesseg.gui.rows import add_row, form_layout, let_shrink, side_by_side
 from napari_bayesseg.networks.checkpoint import ModelCard, load_card
 from napari_bayesseg.networks.model_folders import list_models, local_models_folder
 
@@ -30,10 +30,7 @@ class ModelBox(QWidget):
         self._card: ModelCard | None = None
         self._error = ""
         self.choice = QComboBox()
-        self.choice.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.choice.setMinimumContentsLength(8)
+        let_shrink(self.choice)
         self.choice.setToolTip("The model that predicts")
         self.card_button = QPushButton("Card\u2026")
         self.card_button.setToolTip("What the model was trained on, its classes, scores, licence")

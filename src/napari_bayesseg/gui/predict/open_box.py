@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
 
+from napari_bayesseg.gui.predict.out import ask_result_path
 from napari_bayesseg.gui.rows import form_layout, side_by_side
 
 __all__ = ["OpenBox"]
@@ -56,12 +57,6 @@ class OpenBox(QWidget):
             return
         first = Path(names[0])
         proposed = first.with_name(f"{first.name.split('.')[0]}_result.zarr")
-        out, _ = QFileDialog.getSaveFileName(
-            self,
-            "Write the result to",
-            str(proposed),
-            "Results (*.zarr)",
-            options=QFileDialog.Option.DontConfirmOverwrite,
-        )
-        if out:
-            self.probabilities_chosen.emit([Path(name) for name in names], Path(out))
+        out = ask_result_path(self, str(proposed))
+        if out is not None:
+            self.probabilities_chosen.emit([Path(name) for name in names], out)

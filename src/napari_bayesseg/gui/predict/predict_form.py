@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
 from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.gui.layer_choice import LayerChoice
 from napari_bayesseg.gui.predict.form import SettingsForm
-from napari_bayesseg.gui.predict.layer_choice import LayerChoice
 from napari_bayesseg.gui.predict.model import ModelBox
 from napari_bayesseg.gui.predict.out import OutBox
-from napari_bayesseg.gui.predict.scan_source import focus_voxel, is_scan, source_folder, volume_of
 from napari_bayesseg.gui.predict.target import default_place
 from napari_bayesseg.gui.predict.where import WhereBox
-from napari_bayesseg.gui.rows import add_row, form_layout
+from napari_bayesseg.gui.rows import add_row, form_layout, in_column
+from napari_bayesseg.gui.scan_source import focus_voxel, is_scan, source_folder, volume_of
 from napari_bayesseg.networks.checkpoint import ModelCard
 from napari_bayesseg.session.prediction import PredictionRequest
 
@@ -43,13 +43,9 @@ class PredictForm(QWidget):
         self.where = WhereBox(viewer)
         self.settings = SettingsForm()
         self.out = OutBox()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
         first = QWidget()
         add_row(form_layout(first), "Scan", self.scan)
-        for box in (first, self.model, self.where, self.settings, self.out):
-            layout.addWidget(box)
+        in_column(self, first, self.model, self.where, self.settings, self.out, spacing=8)
         self.scan.chosen.connect(self._on_scan)
         for part in (self.model, self.where, self.settings, self.out):
             part.changed.connect(self.changed)

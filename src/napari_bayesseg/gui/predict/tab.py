@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFrame, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QWidget
 
 from napari_bayesseg.core.errors import BayesSegError
+from napari_bayesseg.gui.look_ahead import LookAhead
 from napari_bayesseg.gui.message import MessageLine, WarningBox, for_window
 from napari_bayesseg.gui.predict.open_box import OpenBox
+from napari_bayesseg.gui.predict.predict_box import PredictBox
 from napari_bayesseg.gui.predict.predict_form import PredictForm
-from napari_bayesseg.gui.predict.run import RunBox
 from napari_bayesseg.gui.predict.target import Target, first_free, look_at
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.inference.estimate import RunEstimate
 from napari_bayesseg.session.background import Background
-from napari_bayesseg.session.job import JobSlot, explain
 from napari_bayesseg.session.prediction import Outcome, PredictionRequest
 from napari_bayesseg.session.session import Session
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictTab"]
 
-_DEBOUNCE_MS = 400
 _ESTIMATING = "estimating time and memory \u2026"
 
 
@@ -53,17 +53,21 @@ class PredictTab(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._session = session
-        self._look = JobSlot(background, "look at result")
+        self._look = LookAhead(
+            background,
+            "look at result",
+            read=self._read,
+            found=self._on_looked,
+            refused=self._refuse,
+            parent=self,
+        )
         self._target: Target | None = None
         self._is_estimating = False
         self.form = PredictForm(viewer)
-        self.run_box = RunBox()
+        self.run_box = PredictBox()
         self.message = MessageLine()
         self.warning = WarningBox()
         self.open_box = OpenBox()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_DEBOUNCE_MS)
         self._lay_out()
         self._connect()
         self._on_theme()
@@ -76,11 +80,10 @@ class PredictTab(QWidget):
 
     def ask(self) -> None:
         """Find out, soon, what a click on Run would do and need."""
-        self._look.cancel()  # what it finds would be of another request
         self._target, self._is_estimating = None, False
         self.run_box.offer(None)
         self.run_box.show_estimate(_ESTIMATING)
-        self._timer.start()
+        self._look.ask()
 
     def run(self) -> None:
         """Do what the button says: run, resume, or open what is finished."""
@@ -107,7 +110,7 @@ class PredictTab(QWidget):
 
     def stop(self) -> None:
         """Ask nothing more."""
-        self._timer.stop()
+        self._look.stop()
 
     def disconnect_viewer(self) -> None:
         """Follow the viewer no more."""
@@ -116,22 +119,18 @@ class PredictTab(QWidget):
         self.form.disconnect_viewer()
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(8)
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
-        for widget in (self.form, self.run_box, self.message, self.warning):
-            layout.addWidget(widget)
+        parts = (self.form, self.run_box, self.message, self.warning)
+        layout = in_column(self, *parts, spacing=8, margin=6)
         layout.addStretch(1)
         layout.addWidget(line)
         layout.addWidget(self.open_box)
 
     def _connect(self) -> None:
-        self._timer.timeout.connect(self._ask_now)
         self._viewer.events.theme.connect(self._on_theme)
         self.form.changed.connect(self.ask)
-        self.run_box.run_clicked.connect(self.run)
+        self.run_box.clicked.connect(self.run)
         self.run_box.cancel_clicked.connect(self._session.prediction.cancel)
         self.open_box.result_chosen.connect(self._on_result_chosen)
         self.open_box.probabilities_chosen.connect(self._on_probabilities_chosen)
@@ -145,25 +144,20 @@ class PredictTab(QWidget):
 
     # What a click would do
 
-    def _ask_now(self) -> None:
+    def _read(self) -> Callable[[], tuple[PredictionRequest, Target]] | None:
         if self._session.prediction.is_running:
-            return
-        try:
-            request = self.form.request()
-        except BayesSegError as error:
-            self.form.out.show_target(None)
-            text = for_window(str(error))
-            self.run_box.show_estimate(text)
-            self.run_box.offer(None, text)
-            return
+            return None
+        request = self.form.request()
         look = first_free if self.form.out.is_automatic else look_at
-        self._look.start(
-            lambda _: look(request),
-            done=lambda target: self._on_looked(request, target),
-            failed=lambda error: self._on_failed(explain(error)),
-        )
+        return lambda: (request, look(request))
 
-    def _on_looked(self, request: PredictionRequest, target: Target) -> None:
+    def _refuse(self, reason: str) -> None:
+        self.form.out.show_target(None)
+        self.run_box.show_estimate(for_window(reason))
+        self.run_box.offer(None, for_window(reason))
+
+    def _on_looked(self, found: tuple[PredictionRequest, Target]) -> None:
+        request, target = found
         self._target = target
         self.form.out.propose(target.path)
         self.form.out.show_target(target)
@@ -187,12 +181,8 @@ class PredictTab(QWidget):
 
     def _on_state(self, state: str) -> None:
         self.form.setEnabled(state == "idle")
-        if state == "starting":
-            self.run_box.show_started()
-        elif state == "cancelling":
-            self.run_box.show_cancelling()
-        elif state == "idle":
-            self.run_box.show_idle()
+        self.run_box.show_state(state)
+        if state == "idle":
             self.ask()
 
     def _on_ended(self, outcome: Outcome) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from platformdirs import user_documents_path
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.result import Result
+from napari_bayesseg.io.numbered import numbered_paths
 from napari_bayesseg.io.provenance import first_difference
 from napari_bayesseg.io.result_store import ResultStore, is_result_store
 from napari_bayesseg.io.sample_data import sample_folder
@@ -78,17 +79,12 @@ def _is_place_for_results(folder: Path) -> bool:
 
 def first_free(request: PredictionRequest) -> Target:
     """Return the first of ``name.zarr``, ``name_2.zarr``, ... that holds no other run's result."""
-    for path in _numbered(request.out):
+    paths = numbered_paths(request.out, suffix=request.out.suffix, joint="_")
+    for path in islice(paths, _TRIES):
         target = look_at(replace(request, out=path))
         if target.kind not in ("other", "blocked"):
             break
     return target
-
-
-def _numbered(path: Path) -> Iterator[Path]:
-    yield path
-    for number in range(2, _TRIES):
-        yield path.with_name(f"{path.stem}_{number}{path.suffix}")
 
 
 def look_at(request: PredictionRequest) -> Target:

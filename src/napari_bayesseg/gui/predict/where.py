@@ -12,8 +12,8 @@ from napari_bayesseg.core.errors import SettingsError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.core.volume import Volume
 from napari_bayesseg.gui.layers import placement
-from napari_bayesseg.gui.predict.scan_source import drawn_box, unwrapped, view_box
 from napari_bayesseg.gui.rows import add_row, form_layout, side_by_side
+from napari_bayesseg.gui.scan_source import drawn_box, unwrapped, view_box
 
 if TYPE_CHECKING:
     import napari

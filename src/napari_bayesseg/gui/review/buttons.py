@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_bayesseg.gui.review.keys.actions import Action, get_action
 
-__all__ = ["ActionButton", "Handler", "button_grid", "column"]
+__all__ = ["ActionButton", "Handler", "button_grid"]
 
 Handler = Callable[[Action], None]
 
@@ -64,11 +64,3 @@ def button_grid(
             grid.addWidget(button, row, column * span, 1, span)
             buttons[name] = button
     return grid_widget, buttons
-
-
-def column(owner: QWidget) -> QVBoxLayout:
-    """Give a panel a narrow layout from top to bottom."""
-    layout = QVBoxLayout(owner)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(3)
-    return layout

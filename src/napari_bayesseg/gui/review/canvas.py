@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Layer
-from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtGui import QKeySequence
 
 from napari_bayesseg.core.geometry import Index3, Roi
+from napari_bayesseg.gui.connections import Connections
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.audit.audit_view import AuditView
 from napari_bayesseg.gui.review.canvas_text import (
@@ -98,7 +98,7 @@ class ReviewCanvas(QObject):
         self.audit = AuditView(viewer, desk, self._navigator, self._find_place, self.keys, self)
         self.audit.changed.connect(self._show_mode)
         self.audit.over.connect(self.fly)
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
+        self._connections = Connections(
             (desk.measure_changed, self._on_measure),
             (desk.thresholds_changed, self._set_contrast),
             (desk.regions_changed, self._on_regions),
@@ -108,8 +108,6 @@ class ReviewCanvas(QObject):
             (desk.notes.changed, self._show_mode),
             (desk.protection_hit, self._on_protection_hit),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self._on_measure(desk.settings.measure)
         self._on_regions()
         self._on_current(desk.current)
@@ -117,8 +115,7 @@ class ReviewCanvas(QObject):
 
     def close(self) -> None:
         """Take away what was shown, and give keys and text back."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._connections.drop()
         self._results.removed.disconnect(self._on_removed)
         self._hiding.end()
         self.audit.close()

@@ -6,8 +6,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 from superqt.utils import signals_blocked
 
-from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
+from napari_bayesseg.gui.review.buttons import Handler, button_grid
 from napari_bayesseg.gui.review.note_line import NoteLine
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.review.status import Replacement
 
 __all__ = ["DecisionPanel"]
@@ -37,9 +38,7 @@ class DecisionPanel(QWidget):
         row.addWidget(self.replacement, 1)
         self.note = NoteLine(begin, end)
         self.buttons["write_note"] = self.note.button
-        layout = column(self)
-        layout.addWidget(decisions)
-        layout.addWidget(self.note)
+        layout = in_column(self, decisions, self.note, spacing=3)
         layout.addLayout(row)
         layout.addWidget(bulk)
         self.replacement.currentIndexChanged.connect(

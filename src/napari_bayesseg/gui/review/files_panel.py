@@ -7,7 +7,8 @@ from dataclasses import replace
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QWidget
 
-from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
+from napari_bayesseg.gui.review.buttons import Handler, button_grid
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.review.files.crop_boxes import CropChoice, CropSettings
 
 __all__ = ["FilesPanel"]
@@ -58,8 +59,7 @@ class FilesPanel(QWidget):
         row.addWidget(self.choice, 1)
         row.addWidget(self.margin)
         row.addWidget(crops)
-        layout = column(self)
-        layout.addWidget(files)
+        layout = in_column(self, files, spacing=3)
         layout.addLayout(row)
         layout.addWidget(other)
 

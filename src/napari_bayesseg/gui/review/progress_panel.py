@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from napari_bayesseg.gui.message import MessageLine
-from napari_bayesseg.gui.review.buttons import ActionButton, Handler, button_grid, column
+from napari_bayesseg.gui.progress_bar import SteadyBar
+from napari_bayesseg.gui.review.buttons import ActionButton, Handler, button_grid
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.session.desk_line import LiveLine, duration
 
 __all__ = ["MessagePanel", "ProgressPanel"]
@@ -37,7 +39,7 @@ class ProgressPanel(QWidget):
         bars.setSpacing(4)
         bars.addWidget(self.regions_bar, 1)
         bars.addWidget(self.bar, 1)
-        layout = column(self)
+        layout = in_column(self, spacing=3)
         layout.addLayout(row)
         layout.addLayout(bars)
         layout.addWidget(self.finish)
@@ -56,9 +58,9 @@ class ProgressPanel(QWidget):
             parts.append(f"{duration(line.minutes)} left")
         self.text.setText(" \u00b7 ".join(parts))
         share = line.decided / line.regions if line.regions else 0.0
-        _fill(self.regions_bar, share, f"{line.decided:,} of {line.regions:,} regions")
+        self.regions_bar.show_share(share, f"{line.decided:,} of {line.regions:,} regions")
         resolved = line.resolved_share
-        _fill(self.bar, resolved, f"{100 * resolved:.0f} % of expected error")
+        self.bar.show_share(resolved, f"{100 * resolved:.0f} % of expected error")
 
     def set_saved(self) -> None:
         """Say that everything up to now is on the disk."""
@@ -69,21 +71,13 @@ class ProgressPanel(QWidget):
         self.saved.clear()
 
 
-def _bar(tooltip: str) -> QProgressBar:
-    bar = QProgressBar()
-    bar.setRange(0, 1000)
+def _bar(tooltip: str) -> SteadyBar:
+    bar = SteadyBar()
+    bar.show_share(0.0)
     bar.setFixedHeight(16)
     bar.setAlignment(Qt.AlignmentFlag.AlignCenter)
     bar.setToolTip(tooltip)
     return bar
-
-
-def _fill(bar: QProgressBar, share: float, text: str) -> None:
-    # Qt draws a bar at once, and with it the whole window: drawn with everything else, soon.
-    bar.setUpdatesEnabled(False)
-    bar.setFormat(text)
-    bar.setValue(round(1000 * share))
-    bar.setUpdatesEnabled(True)
 
 
 class MessagePanel(QWidget):
@@ -95,10 +89,7 @@ class MessagePanel(QWidget):
         self.message = MessageLine()
         restore, buttons = button_grid(_RESTORE, begin, end)
         self.restore: ActionButton = buttons["restore_layers"]
-        layout = column(self)
-        layout.addWidget(self.notice)
-        layout.addWidget(self.message)
-        layout.addWidget(restore)
+        in_column(self, self.notice, self.message, restore, spacing=3)
         self.restore.hide()
 
     def set_notice(self, text: str) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from psygnal import SignalInstance
 from qtpy.QtCore import QObject
 
+from napari_bayesseg.gui.connections import Connections
 from napari_bayesseg.gui.review.control import ReviewControl
 from napari_bayesseg.gui.review.note_line import NoteLine
 from napari_bayesseg.gui.review.region_view import RegionView
@@ -39,7 +37,7 @@ class RegionBinding(QObject):
         self._note = note
         self._control = control
         self._desk: ReviewDesk | None = None
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = ()
+        self._connections = Connections()
         view.chosen.connect(self._on_region_chosen)
         view.order_chosen.connect(self._on_order_chosen)
         view.filter_chosen.connect(self._on_filter_chosen)
@@ -50,13 +48,12 @@ class RegionBinding(QObject):
     def set_desk(self, desk: ReviewDesk | None) -> None:
         """Show the regions of another review, or none; what was typed is saved in the former."""
         self._note.show_note(None, "")
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._desk, self._connections = desk, ()
+        self._connections.drop()
+        self._desk = desk
         if desk is None:
             self._view.model.clear()
             return
-        self._connections = (
+        self._connections.follow(
             (desk.thresholds_changed, self._on_thresholds),
             (desk.regions_changed, self._on_regions),
             (desk.queue_changed, self._on_queue),
@@ -64,8 +61,6 @@ class RegionBinding(QObject):
             (desk.current_changed, self._on_current),
             (desk.notes.changed, self._on_notes),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self._view.filter.set_classes(desk.result.class_names)
         self._view.filter.set_filter(desk.queue.filter)
         self._view.set_order(desk.queue.order)

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
@@ -19,6 +18,7 @@ from superqt.utils import signals_blocked
 from napari_bayesseg.gui.review.filter_button import FilterButton
 from napari_bayesseg.gui.review.region_model import COLUMNS, RegionModel
 from napari_bayesseg.gui.review.status_style import Palette
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.review.regions.queue import Order
 
 __all__ = ["RegionView"]
@@ -71,9 +71,7 @@ class RegionView(QWidget):
         filters.addWidget(self.order, 1)
         filters.addWidget(self.filter)
         filters.addWidget(self.count)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout = in_column(self, spacing=2)
         layout.addLayout(filters)
         layout.addWidget(self.table, 1)
         # Also where the same one is chosen again: a path is then planned anew.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from psygnal import SignalInstance
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_bayesseg.core.volume import Volume
+from napari_bayesseg.gui.connections import Connections
 from napari_bayesseg.gui.result_layers import ResultLayers
 from napari_bayesseg.gui.review.audit.audit_panel import AuditPanel
 from napari_bayesseg.gui.review.buttons import ActionButton
@@ -28,6 +26,8 @@ from napari_bayesseg.gui.review.region_view import RegionView
 from napari_bayesseg.gui.review.status_style import PALETTES
 from napari_bayesseg.gui.review.tasks import TaskPages
 from napari_bayesseg.gui.review.threshold_panel import ThresholdPanel
+from napari_bayesseg.gui.rows import in_column
+from napari_bayesseg.gui.when_open import WhenOpen
 from napari_bayesseg.review.labels.edits import Contour
 from napari_bayesseg.review.status import Replacement
 from napari_bayesseg.session.desk import ReviewDesk
@@ -63,7 +63,7 @@ class ReviewTab(QWidget):
     ) -> None:
         super().__init__(parent)
         self._desk: ReviewDesk | None = None
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = ()
+        self._connections = Connections()
         self.control = ReviewControl(napari_viewer, layers, self)
         begin, end = self.control.begin, self.control.end
         self.messages = MessagePanel(begin, end)
@@ -77,9 +77,9 @@ class ReviewTab(QWidget):
         self.learning = LearnPanel(session.learning, begin, end)
         self.progress = ProgressPanel()
         self.tasks = TaskPages()
-        self._stack = QStackedWidget()
+        self._stack = WhenOpen(self._body(), NO_REVIEW)
+        in_column(self, self._stack, margin=4)
         self._former_page: QWidget | None = None
-        self._lay_out()
         self._keys = PanelKeys(self, ALL_ACTIONS, begin)
         self.list = RegionBinding(self.regions, self.decisions.note, self.control, self)
         self.control.said.connect(self.messages.note)
@@ -106,9 +106,8 @@ class ReviewTab(QWidget):
         """Show another review, or none."""
         if desk is self._desk:
             return
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._desk, self._connections = desk, ()
+        self._connections.drop()
+        self._desk = desk
         self.messages.clear()
         self.control.set_desk(desk)
         self.edit.set_desk(desk)
@@ -117,9 +116,9 @@ class ReviewTab(QWidget):
         self.learning.set_desk(desk)
         self.list.set_desk(desk)
         if desk is None:
-            self._stack.setCurrentIndex(0)
+            self._stack.set_open(False)
             return
-        self._connections = (
+        self._connections.follow(
             (desk.measure_changed, self._on_measure),
             (desk.thresholds_changed, self._on_thresholds),
             (desk.regions_changed, self._show_line),
@@ -133,19 +132,10 @@ class ReviewTab(QWidget):
             (desk.failed, self.messages.fail),
             (desk.notice, self.messages.note),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self._fill(desk)
-        self._stack.setCurrentIndex(1)
+        self._stack.set_open(True)
 
-    def _lay_out(self) -> None:
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addWidget(self.messages)
-        column.addWidget(self.panel)
-        column.addWidget(self.regions, 1)
+    def _body(self) -> QWidget:
         self.tasks.add_page(self.decisions, "Decide", "Accept, reject, defer, move on")
         self.tasks.add_page(
             self.edit, "Edit", "Paint, fill, smooth, grow and shrink in this region"
@@ -156,16 +146,12 @@ class ReviewTab(QWidget):
         self.tasks.add_page(
             self.files, "Files", "Begin from a mask, compare; write mask, decisions, crops"
         )
-        column.addWidget(self.tasks)
-        column.addWidget(self.progress)
-        empty = QLabel(NO_REVIEW)
-        empty.setWordWrap(True)
-        empty.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._stack.addWidget(empty)
-        self._stack.addWidget(body)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(self._stack)
+        body = QWidget()
+        layout = in_column(
+            body, self.messages, self.panel, self.regions, self.tasks, self.progress, spacing=5
+        )
+        layout.setStretchFactor(self.regions, 1)
+        return body
 
     def set_actions(self, actions: tuple[Action, ...]) -> None:
         """Let the actions have other keys, here and on the canvas."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.layers import measure_title
 from napari_bayesseg.gui.review.threshold_slider import ThresholdSlider
+from napari_bayesseg.gui.rows import in_column, let_shrink
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.numerics.uncertainty import EXCESS_SUFFIX, get_measure, split_excess
 from napari_bayesseg.review.regions.region_settings import RegionSettings
@@ -46,18 +47,14 @@ class ThresholdPanel(QWidget):
             "What regions are found by. An excess is the measure over what is usual at that "
             "distance from the predicted boundary."
         )
-        self.measure.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        let_shrink(self.measure)
         self.thresholds = ThresholdSlider()
         self.line = _SteadyLabel()
         self._text, self._is_busy = "", False
         row = QHBoxLayout()
         row.addWidget(QLabel("Measure"))
         row.addWidget(self.measure, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
+        layout = in_column(self, spacing=3)
         layout.addLayout(row)
         layout.addWidget(self.thresholds)
         layout.addWidget(self.line)

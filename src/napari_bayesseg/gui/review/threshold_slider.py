@@ -14,13 +14,13 @@ from qtpy.QtWidgets import (
     QLabel,
     QStyle,
     QStyleOptionSlider,
-    QVBoxLayout,
     QWidget,
 )
 from superqt import QDoubleRangeSlider
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.gui.review.histogram import Histogram
+from napari_bayesseg.gui.rows import in_column
 
 __all__ = ["ThresholdSlider"]
 
@@ -58,9 +58,7 @@ class ThresholdSlider(QWidget):
         for column, box in enumerate((self.lower_box, self.upper_box)):
             numbers.addWidget(self._captions[column], 0, column)
             numbers.addWidget(box, 1, column)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout = in_column(self, spacing=2)
         layout.addWidget(self.histogram)
         layout.addWidget(self.slider)
         layout.addLayout(numbers)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QLineEdit, QWidget
 
 from napari_bayesseg.gui.layers import class_colours
-from napari_bayesseg.gui.rows import add_row, form_layout, side_by_side
+from napari_bayesseg.gui.rows import add_row, form_layout, in_column, side_by_side
 
 __all__ = ["MOST_CLASSES", "ClassNames"]
 
@@ -25,9 +25,7 @@ class ClassNames(QWidget):
         self._edits: list[QLineEdit] = []
         self._rows: list[QWidget] = []
         self._first_label = 0
-        self._lines = QVBoxLayout(lines := QWidget())
-        self._lines.setContentsMargins(0, 0, 0, 0)
-        self._lines.setSpacing(2)
+        self._lines = in_column(lines := QWidget(), spacing=2)
         lines.setToolTip("What the classes are called, in the order of their labels")
         add_row(form_layout(self), "Classes", lines)
         self.show_classes(0)

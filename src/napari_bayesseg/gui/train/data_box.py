@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
 
-from napari_bayesseg.gui.rows import add_row, form_layout
+from napari_bayesseg.gui.rows import add_row, form_layout, in_column
 from napari_bayesseg.gui.train.folder_rows import FolderRows
 from napari_bayesseg.gui.train.layer_rows import LayerRows
 from napari_bayesseg.networks.methods import Method
@@ -53,14 +53,10 @@ class DataBox(QWidget):
         self.found.setWordWrap(True)
         for choice in (self.source, self.unpainted):
             choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
         first, last = QWidget(), QWidget()
         add_row(form_layout(first), "Train on", self.source)
         add_row(form_layout(last), "Unpainted", self.unpainted)
-        for widget in (first, self.layers, self.folders, last, self.found):
-            layout.addWidget(widget)
+        in_column(self, first, self.layers, self.folders, last, self.found)
         for part in (self.layers, self.folders):
             part.changed.connect(self.changed)
         self.unpainted.currentIndexChanged.connect(lambda _: self.changed.emit())

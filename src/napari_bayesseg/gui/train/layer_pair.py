@@ -8,7 +8,7 @@ from napari.layers import Labels, Layer
 from napari_bayesseg.core.errors import FormatError, GeometryError
 from napari_bayesseg.core.geometry import Geometry
 from napari_bayesseg.core.volume import LazyArray, Volume
-from napari_bayesseg.gui.predict.scan_source import geometry_of, unwrapped, volume_of
+from napari_bayesseg.gui.scan_source import geometry_of, unwrapped, volume_of
 from napari_bayesseg.io.lazy import AxesView
 from napari_bayesseg.training.pairs import TrainingPair
 

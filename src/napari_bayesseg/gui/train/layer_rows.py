@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels, Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_bayesseg.core.errors import BayesSegError, SettingsError
+from napari_bayesseg.gui.layer_choice import LayerChoice
 from napari_bayesseg.gui.layers import placement
-from napari_bayesseg.gui.predict.layer_choice import LayerChoice
-from napari_bayesseg.gui.predict.scan_source import is_scan, volume_of
-from napari_bayesseg.gui.rows import side_by_side
+from napari_bayesseg.gui.rows import in_column, side_by_side
+from napari_bayesseg.gui.scan_source import is_scan, volume_of
 from napari_bayesseg.gui.train.layer_pair import is_labels, layer_pair
 from napari_bayesseg.training.pairs import TrainingPair
 
@@ -57,11 +57,7 @@ class LayerRows(QWidget):
         self.paint.setToolTip("Add an empty labels layer over the first scan and paint on it")
         self.add = QPushButton("Add a scan")
         self.add.setToolTip("Train on one more scan with its labels")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(table)
-        layout.addWidget(side_by_side(self.paint, self.add, stretch=(0, 1)))
+        in_column(self, table, side_by_side(self.paint, self.add, stretch=(0, 1)))
         self.paint.clicked.connect(self.start_painting)
         self.add.clicked.connect(self.add_row)
         self.add_row()

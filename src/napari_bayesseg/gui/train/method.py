@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
-from napari_bayesseg.gui.rows import add_row, form_layout
+from napari_bayesseg.gui.rows import add_row, form_layout, let_shrink
 from napari_bayesseg.networks.methods import METHODS, Method
 
 __all__ = ["MethodBox"]
@@ -19,11 +19,7 @@ class MethodBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.choice = QComboBox()
-        self.choice.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.choice.setMinimumContentsLength(8)
-        self.choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        let_shrink(self.choice)
         self.choice.setToolTip("Where the model's uncertainty comes from")
         for name, method in METHODS.items():
             self.choice.addItem(method.title, name)

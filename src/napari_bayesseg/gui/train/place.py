@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
+from napari_bayesseg.io.numbered import numbered_paths
 from napari_bayesseg.networks.checkpoint import CARD_NAME, MODEL_NAME_PATTERN
 from napari_bayesseg.networks.model_folders import list_models, local_models_folder
 from napari_bayesseg.training.progress import Progress
@@ -60,19 +62,12 @@ def model_name(scan_name: str, method: str) -> str:
 
 def first_free_place(name: str, settings: TrainingSettings) -> Place:
     """Return the first of ``name``, ``name-2``, ... that holds nothing that would be replaced."""
-    for path in _numbered(name):
+    for path in islice(numbered_paths(local_models_folder() / name), _TRIES):
         place = look_at_place(path, settings)
         is_shadow = place.kind == "new" and path.name in list_models()
         if place.kind in ("new", "resume") and not is_shadow:
             break
     return place
-
-
-def _numbered(name: str) -> Iterator[Path]:
-    folder = local_models_folder()
-    yield folder / name
-    for number in range(2, _TRIES):
-        yield folder / f"{name}-{number}"
 
 
 def look_at_place(path: Path, settings: TrainingSettings) -> Place:

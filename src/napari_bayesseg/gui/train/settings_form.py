@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_bayesseg.gui.fields import Editor, plain_editor
-from napari_bayesseg.gui.rows import Fold, add_row, form_layout
+from napari_bayesseg.gui.rows import Fold, add_row, form_layout, in_column
 from napari_bayesseg.gui.train.training_fields import FIELDS, GROUPS, field_of, nested, value_of
 from napari_bayesseg.networks.methods import Method
 from napari_bayesseg.training.settings import TrainingSettings
@@ -30,9 +30,6 @@ class TrainingSettingsForm(QWidget):
         self._touched: set[str] = set()
         self._is_filling = False
         self._method: Method = "bcnn"
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(4)
         self._groups: dict[str, QWidget] = {}
         self.more = self._build()
         self.reset.clicked.connect(self._on_reset)
@@ -99,8 +96,7 @@ class TrainingSettingsForm(QWidget):
         self.reset.setEnabled(False)
         inner.addWidget(self.reset)
         more = Fold("More settings", folded)
-        self._layout.addWidget(simple)
-        self._layout.addWidget(more)
+        in_column(self, simple, more)
         return more
 
     def _on_edited(self, name: str) -> None:

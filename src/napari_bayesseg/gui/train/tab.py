@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QScrollArea, QWidget
 
 from napari_bayesseg.core.errors import BayesSegError
+from napari_bayesseg.gui.look_ahead import LookAhead
 from napari_bayesseg.gui.message import MessageLine, for_window
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.gui.train.look import LabelsFound, Looked, labels_found, look
 from napari_bayesseg.gui.train.loss_plot import LossPlot
 from napari_bayesseg.gui.train.outcome import told
 from napari_bayesseg.gui.train.train_box import TrainBox
 from napari_bayesseg.gui.train.train_form import TrainForm
-from napari_bayesseg.session.background import Background
+from napari_bayesseg.session.background import Background, lower_priority
 from napari_bayesseg.session.job import Job, JobSlot, explain
-from napari_bayesseg.session.prediction_worker import lower_priority
 from napari_bayesseg.session.session import Session
 from napari_bayesseg.session.training import TrainingOutcome, TrainingRequest
 from napari_bayesseg.training.progress import Progress
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainTab"]
 
-_DEBOUNCE_MS = 400
 _ONE_SCAN = "One scan only: none is held out, so the model is not scored."
 
 
@@ -57,7 +57,14 @@ class TrainTab(QWidget):
         super().__init__(parent)
         self._training = session.training
         self._prediction = session.prediction
-        self._look = JobSlot(background, "look at training data")
+        self._look = LookAhead(
+            background,
+            "look at training data",
+            read=self._read,
+            found=self._on_looked,
+            refused=self._refuse,
+            parent=self,
+        )
         self._count = JobSlot(background, "count labels")
         self._looked: Looked | None = None
         self._labels: LabelsFound | None = None
@@ -68,9 +75,6 @@ class TrainTab(QWidget):
         self.message = MessageLine()
         self.predict = QPushButton("Predict with it")
         self.predict.setToolTip("Go to the tab Predict, where the model is chosen")
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_DEBOUNCE_MS)
         self._lay_out()
         self._connect()
         self.ask()
@@ -82,10 +86,9 @@ class TrainTab(QWidget):
 
     def ask(self) -> None:
         """Find out, soon, what a click on Train would do."""
-        self._look.cancel()  # what it finds would be of another wish
         self._looked = None
         self.run_box.offer(None)
-        self._timer.start()
+        self._look.ask()
 
     def train(self) -> None:
         """Train, or go on with a training, as the button says."""
@@ -102,7 +105,7 @@ class TrainTab(QWidget):
 
     def stop(self) -> None:
         """Ask nothing more."""
-        self._timer.stop()
+        self._look.stop()
 
     def disconnect_viewer(self) -> None:
         """Follow the viewer no more."""
@@ -111,20 +114,15 @@ class TrainTab(QWidget):
         self.form.disconnect_viewer()
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(8)
-        for widget in (self.form, self.run_box, self.plot, self.message, self.predict):
-            layout.addWidget(widget)
-        layout.addStretch(1)
+        parts = (self.form, self.run_box, self.plot, self.message, self.predict)
+        in_column(self, *parts, spacing=8, margin=6).addStretch(1)
         self.plot.hide()
         self.predict.hide()
 
     def _connect(self) -> None:
-        self._timer.timeout.connect(self._ask_now)
         self.form.data_changed.connect(self._on_data)
         self.form.changed.connect(self.ask)
-        self.run_box.train_clicked.connect(self.train)
+        self.run_box.clicked.connect(self.train)
         self.run_box.cancel_clicked.connect(self._training.cancel)
         self.predict.clicked.connect(self.predict_clicked)
         self._training.begun.connect(self._on_begun)
@@ -139,19 +137,11 @@ class TrainTab(QWidget):
         self._count.cancel()
         self._labels, self._may_start_anew = None, False
 
-    def _ask_now(self) -> None:
+    def _read(self) -> Callable[[], Looked] | None:
         if self._training.is_running:
-            return
-        try:
-            wish = self.form.wish(1.0 if self._labels is None else self._labels.labelled_share)
-        except BayesSegError as error:
-            self._refuse(str(error))
-            return
-        self._look.start(
-            lambda _: look(wish),
-            done=self._on_looked,
-            failed=lambda error: self._refuse(explain(error)),
-        )
+            return None
+        wish = self.form.wish(1.0 if self._labels is None else self._labels.labelled_share)
+        return lambda: look(wish)
 
     def _refuse(self, reason: str) -> None:
         self.form.name.show_place(None)
@@ -207,12 +197,8 @@ class TrainTab(QWidget):
 
     def _on_state(self, state: str) -> None:
         self.form.setEnabled(state == "idle")
-        if state == "starting":
-            self.run_box.show_started()
-        elif state == "cancelling":
-            self.run_box.show_cancelling()
-        elif state == "idle":
-            self.run_box.show_idle()
+        self.run_box.show_state(state)
+        if state == "idle":
             self.ask()
 
     def _on_ended(self, outcome: TrainingOutcome) -> None:

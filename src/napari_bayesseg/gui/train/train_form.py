@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.gui.train.class_names import ClassNames
 from napari_bayesseg.gui.train.data_box import DataBox
 from napari_bayesseg.gui.train.look import LabelsFound, Looked, Wish
@@ -40,11 +41,8 @@ class TrainForm(QWidget):
         self.method = MethodBox()
         self.settings = TrainingSettingsForm()
         self.name = NameBox()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        for box in (self.data, self.classes, self.method, self.settings, self.name):
-            layout.addWidget(box)
+        boxes = (self.data, self.classes, self.method, self.settings, self.name)
+        in_column(self, *boxes, spacing=8)
         self.data.changed.connect(self._on_data)
         self.method.changed.connect(self._on_method)
         for part in (self.classes, self.settings, self.name):

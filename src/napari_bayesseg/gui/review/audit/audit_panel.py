@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
-from psygnal import SignalInstance
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 from superqt.utils import signals_blocked
 
-from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
+from napari_bayesseg.gui.connections import Connections
+from napari_bayesseg.gui.review.buttons import Handler, button_grid
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.review.audit.audit import DEFAULT_PLACES, AuditRecord
 from napari_bayesseg.session.desk import ReviewDesk
 
@@ -35,7 +35,7 @@ class AuditPanel(QWidget):
     def __init__(self, begin: Handler, end: Handler) -> None:
         super().__init__()
         self._desk: ReviewDesk | None = None
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = ()
+        self._connections = Connections()
         self._next_wrong = 0
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.count = QSpinBox()
@@ -63,7 +63,7 @@ class AuditPanel(QWidget):
         first.addWidget(start, 1)
         second.addWidget(self.former, 1)
         second.addWidget(self.wrong)
-        layout = column(self)
+        layout = in_column(self, spacing=3)
         layout.addLayout(first)
         layout.addWidget(answers)
         layout.addLayout(second)
@@ -80,18 +80,15 @@ class AuditPanel(QWidget):
 
     def set_desk(self, desk: ReviewDesk | None) -> None:
         """Follow the audits of another review, or of none."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._desk, self._connections = desk, ()
+        self._connections.drop()
+        self._desk = desk
         if desk is not None:
-            self._connections = (
+            self._connections.follow(
                 (desk.audit.place_changed, self._show_state),
                 (desk.audit.answered, self._show_state),
                 (desk.audit.ended, self._on_ended),
                 (desk.busy_changed, self._show_state),
             )
-            for signal, slot in self._connections:
-                signal.connect(slot)
         self._fill_former()
         self._show_state()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from psygnal import SignalInstance
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_bayesseg.gui.connections import Connections
 from napari_bayesseg.gui.review.draws.draw_layers import DrawLayers
 from napari_bayesseg.gui.review.draws.readout import Readout
 from napari_bayesseg.session.desk import ReviewDesk
@@ -104,12 +104,10 @@ class Disagreement(QObject):
         self.layers = DrawLayers(viewer, desk, self)
         self.player = DrawPlayer(desk, self)
         self.readout = Readout(viewer, desk.voxels, desk.result.class_names, place, self)
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
+        self._connections = Connections(
             (desk.draws.index_changed, self._on_index),
             (desk.draws.message_changed, self._on_message),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
 
     @property
     def text(self) -> str:
@@ -123,8 +121,7 @@ class Disagreement(QObject):
 
     def close(self) -> None:
         """Take everything away."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._connections.drop()
         self.player.close()
         self.readout.close()
         self.layers.close()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from psygnal import SignalInstance
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from superqt.utils import signals_blocked
 
 from napari_bayesseg.core.unit_symbols import amount_text
-from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
+from napari_bayesseg.gui.connections import Connections
+from napari_bayesseg.gui.review.buttons import Handler, button_grid
 from napari_bayesseg.gui.review.draws.strip_plot import StripPlot
 from napari_bayesseg.gui.review.status_style import Palette
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.numerics.regions import Region
 from napari_bayesseg.review.regions.region_draws import RegionDraws
 from napari_bayesseg.session.desk import ReviewDesk
@@ -39,7 +39,7 @@ class DrawsPanel(QWidget):
     def __init__(self, begin: Handler, end: Handler) -> None:
         super().__init__()
         self._desk: DrawsDesk | None = None
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = ()
+        self._connections = Connections()
         self._draws: RegionDraws | None = None
         self._region: Region | None = None
         self._index = 0
@@ -56,7 +56,7 @@ class DrawsPanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.class_choice)
         row.addWidget(self.text, 1)
-        layout = column(self)
+        layout = in_column(self, spacing=3)
         layout.addLayout(row)
         layout.addWidget(self.plot)
         layout.addWidget(buttons)
@@ -79,23 +79,19 @@ class DrawsPanel(QWidget):
         canvas : ReviewCanvas or None
             Where it is shown: reads the voxel under the cursor, and plays the draws.
         """
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections = ()
+        self._connections.drop()
         self._desk = None if desk is None else desk.draws
         self.set_readout("")
         self.set_playing(False)
         if self._desk is None:
             self.set_draws(None)
             return
-        self._connections = (
+        self._connections.follow(
             (self._desk.draws_changed, self.set_draws),
             (self._desk.index_changed, self.set_index),
             (self._desk.message_changed, self.set_message),
             (self._desk.runner_up_changed, self.set_runner_up),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         if canvas is not None:
             canvas.disagreement.readout.changed.connect(self.set_readout)
             canvas.disagreement.player.changed.connect(self.set_playing)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from psygnal import SignalInstance
 from qtpy.QtCore import QObject, Signal
 
 from napari_bayesseg.core.errors import StoreError
 from napari_bayesseg.core.geometry import Roi
+from napari_bayesseg.gui.connections import Connections
 from napari_bayesseg.gui.review.canvas_text import contour_text, edit_text
 from napari_bayesseg.gui.review.editing.editing import Editing
 from napari_bayesseg.gui.review.keys.shortcuts import ModeKeys
@@ -57,20 +56,16 @@ class EditCanvas(QObject):
         self._keys = keys
         self._brush = Editing(viewer, desk, layers, self)
         editor = desk.editor
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
+        self._connections = Connections(
             (desk.editing_changed, self._on_editing),
             (editor.options_changed, self._on_options),
             (editor.place_changed, self._on_place),
             (editor.contour_changed, self._on_contour),
         )
-        slot: Callable[..., None]
-        for signal, slot in self._connections:
-            signal.connect(slot)
 
     def close(self) -> None:
         """Give brush and keys back."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._connections.drop()
         self._keys.set_active("contour", False)
         self._keys.set_active("editing", False)
         self._brush.close()

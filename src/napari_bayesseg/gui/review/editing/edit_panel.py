@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
-from psygnal import SignalInstance
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -21,7 +19,9 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
+from napari_bayesseg.gui.connections import Connections
+from napari_bayesseg.gui.review.buttons import Handler, button_grid
+from napari_bayesseg.gui.rows import in_column
 from napari_bayesseg.review.labels.edits import EDIT_MARGIN, BrushReach
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.desk_editing import LEVEL_STEP, EditOptions
@@ -55,7 +55,7 @@ class EditPanel(QWidget):
     def __init__(self, begin: Handler, end: Handler) -> None:
         super().__init__()
         self._desk: ReviewDesk | None = None
-        self._connections: tuple[tuple[SignalInstance, Callable[..., None]], ...] = ()
+        self._connections = Connections()
         tools, self.buttons = button_grid(_TOOLS, begin, end)
         further, more = button_grid(_REACH, begin, end)
         contour, most = button_grid(_CONTOUR, begin, end)
@@ -81,8 +81,7 @@ class EditPanel(QWidget):
         self.level.setAccessibleName("mean probability at the contour")
         self.percent = QLabel()
         self.percent.setMinimumWidth(self.percent.fontMetrics().horizontalAdvance("100 %"))
-        layout = column(self)
-        layout.addWidget(tools)
+        layout = in_column(self, tools, spacing=3)
         layout.addLayout(self._lines(further))
         layout.addWidget(contour)
         self.label.currentIndexChanged.connect(self._choose)
@@ -94,18 +93,15 @@ class EditPanel(QWidget):
 
     def set_desk(self, desk: ReviewDesk | None) -> None:
         """Edit in another review, or in none."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._desk, self._connections = desk, ()
+        self._connections.drop()
+        self._desk = desk
         if desk is not None:
-            self._connections = (
+            self._connections.follow(
                 (desk.current_changed, self._show_enabled),
                 (desk.editing_changed, self._show_enabled),
                 (desk.editor.contour_changed, self._show_enabled),
                 (desk.editor.options_changed, self._show_options),
             )
-            for signal, slot in self._connections:
-                signal.connect(slot)
             with signals_blocked(self.label):
                 self.label.clear()
                 for index, name in enumerate(desk.result.class_names):

@@ -9,15 +9,16 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QProgressBar,
     QWidget,
 )
 
 from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.gui.message import MessageLine
-from napari_bayesseg.gui.predict.progress import ProgressMeter, duration
-from napari_bayesseg.gui.review.buttons import Handler, button_grid, column
-from napari_bayesseg.inference.serial_runner import RunProgress
+from napari_bayesseg.gui.progress import ProgressMeter
+from napari_bayesseg.gui.progress_bar import SteadyBar
+from napari_bayesseg.gui.review.buttons import Handler, button_grid
+from napari_bayesseg.gui.rows import in_column
+from napari_bayesseg.inference.progress import RunProgress, duration
 from napari_bayesseg.session.desk import ReviewDesk
 from napari_bayesseg.session.learning import Learned, Learning, LearningProgress, ToLearn
 
@@ -73,8 +74,7 @@ class LearnPanel(QWidget):
             "With the settings of this result, into a new one beside it; the review goes on there"
         )
         buttons, self.buttons = button_grid(_BUTTONS, begin, end)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
+        self.bar = SteadyBar()
         self.bar.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.bar.hide()
         self.text = MessageLine()
@@ -99,8 +99,7 @@ class LearnPanel(QWidget):
         for widget in (QLabel("For"), self.minutes, QLabel("as")):
             row.addWidget(widget)
         row.addWidget(self.name, 1)
-        layout = column(self)
-        layout.addWidget(self.amount)
+        layout = in_column(self, self.amount, spacing=3)
         layout.addLayout(row)
         layout.addWidget(buttons)
         layout.addWidget(self.then_predict)
@@ -123,7 +122,7 @@ class LearnPanel(QWidget):
         """
         learning = self._learning
         if what == "learn" and learning.is_running:
-            learning.stop()
+            learning.cancel()
             return
         if self.name.hasFocus() or self.minutes.hasFocus():
             self.setFocus()  # else the keys would be typed into them
@@ -164,36 +163,31 @@ class LearnPanel(QWidget):
             widget.setEnabled(is_idle and not reason)
         learn, predict = (self.buttons[name] for name in _BUTTONS[0])
         learn.setText(learn.action.button_text if is_idle else "Stop")
-        learn.setEnabled(state != "stopping" and (not is_idle or (known.voxels > 0 and not reason)))
+        learn.setEnabled(
+            state != "cancelling" and (not is_idle or (known.voxels > 0 and not reason))
+        )
         predict.setEnabled(is_idle and learning.last is not None)
         self.then_predict.setVisible(is_idle)
         self.bar.setVisible(not is_idle)
         self._explain.setText(reason or (_EXPLAIN if known.voxels else _NOTHING))
         self._explain.setVisible(not self.text.text())
         if state == "learning":
-            self._move(0.0, "getting ready \u2026")
+            self.bar.show_share(0.0, "getting ready \u2026")
         elif state == "predicting":
             self._meter = ProgressMeter()
-            self._move(0.0, "predicting again \u2026")
-        elif state == "stopping":
-            self._move(self.bar.value() / self.bar.maximum(), "stopping \u2026")
+            self.bar.show_share(0.0, "predicting again \u2026")
+        elif state == "cancelling":
+            self.bar.show_share(self.bar.share, "stopping \u2026")
 
     def _on_progressed(self, now: LearningProgress) -> None:
         if self._learning.state == "learning":
             left = duration(now.seconds_left)
-            self._move(now.share, f"learning \u00b7 step {now.step} \u00b7 {left} left")
+            self.bar.show_share(now.share, f"learning \u00b7 step {now.step} \u00b7 {left} left")
 
     def _on_predicted(self, now: RunProgress) -> None:
         if self._learning.state == "predicting":
             done, total, text = self._meter.update(now)
-            self._move(done / max(1, total), text)
-
-    def _move(self, share: float, text: str) -> None:
-        # Qt draws a bar at once, and the window with it; so it is drawn with everything else.
-        self.bar.setUpdatesEnabled(False)
-        self.bar.setFormat(text.replace("%", "%%"))
-        self.bar.setValue(round(1000 * share))
-        self.bar.setUpdatesEnabled(True)
+            self.bar.show_done(done, total, text)
 
     def _on_learned(self, learned: Learned) -> None:
         self._proposed = self.name.text()  # it is taken now

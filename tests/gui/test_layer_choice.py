@@ -7,8 +7,8 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
-from napari_bayesseg.gui.predict.layer_choice import LayerChoice
-from napari_bayesseg.gui.predict.scan_source import is_scan
+from napari_bayesseg.gui.layer_choice import LayerChoice
+from napari_bayesseg.gui.scan_source import is_scan
 
 pytestmark = pytest.mark.viewer
 VOXELS = np.zeros((2, 3, 4), np.uint8)

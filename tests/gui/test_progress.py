@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from napari_bayesseg.core.geometry import Roi
-from napari_bayesseg.gui.predict.progress import ProgressMeter, duration
+from napari_bayesseg.gui.progress import ProgressMeter
 from napari_bayesseg.inference.plan import Block
 from napari_bayesseg.inference.serial_runner import RunProgress
 
@@ -31,10 +29,3 @@ def test_blocks_of_an_earlier_run_do_not_count_for_the_pace() -> None:
     done, total, text = meter.update(RunProgress(6, 8, 1, 2, 1.0))
     assert (done, total) == (13, 16)
     assert text.endswith("3 s left")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "1 s"), (89, "89 s"), (600, "10 min"), (9000, "2.5 h")]
-)
-def test_durations_are_short(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

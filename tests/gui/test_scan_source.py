@@ -17,7 +17,8 @@ from napari_bayesseg.core.errors import FormatError, GeometryError
 from napari_bayesseg.core.geometry import Geometry, Roi
 from napari_bayesseg.core.volume import Volume, VolumeSpec
 from napari_bayesseg.gui.layers import placement, volume_layer
-from napari_bayesseg.gui.predict.scan_source import (
+from napari_bayesseg.gui.reader import read_layers
+from napari_bayesseg.gui.scan_source import (
     drawn_box,
     focus_voxel,
     geometry_of,
@@ -28,7 +29,6 @@ from napari_bayesseg.gui.predict.scan_source import (
     view_box,
     volume_of,
 )
-from napari_bayesseg.gui.reader import read_layers
 
 SHAPE = (6, 20, 30)
 VALUES = np.arange(np.prod(SHAPE), dtype=np.uint16).reshape(SHAPE)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_bayesseg.gui.predict.scan_source import unwrapped
+from napari_bayesseg.gui.rows import let_shrink
+from napari_bayesseg.gui.scan_source import unwrapped
 
 if TYPE_CHECKING:
     import napari
@@ -45,9 +46,7 @@ class LayerChoice(QComboBox):
         self._layers: list[Layer] = []
         self._chosen: Layer | None = None
         self._is_optional = False
-        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        let_shrink(self)
         self.setToolTip("The image layer that is segmented")
         events = viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from napari_bayesseg.inference.serial_runner import RunProgress
+from napari_bayesseg.inference.progress import RunProgress, duration
 
-__all__ = ["ProgressMeter", "duration"]
-
-
-def duration(seconds: float) -> str:
-    """Say a length of time shortly: ``"9 s"``, ``"12 min"``, ``"1.5 h"``."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+__all__ = ["ProgressMeter"]
 
 
 class ProgressMeter:
