@@ -18,9 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import repeat
 from pathlib import Path
-from threading import Thread
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -37,6 +39,11 @@ DISPLAY_PACKAGES = (
     "libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-sync1 libxcb-xfixes0 libxcb-xkb1"
 ).split()
 SCREEN_PACKAGES = ["xvfb", "xauth"]
+
+# Tests that a process of their own runs, in this order: those of windows take longest, and the
+# short ones come last, so that two processes at a time end at about the same time.
+APART = ["tests/gui", "tests/benchmarks", "tests/cli"]
+AT_ONCE = 2
 
 
 def main() -> int:
@@ -244,9 +251,8 @@ def test(arguments: list[str], *, long: bool) -> int:
     pytest = [*screen, str(PYTHON), "-m", "pytest", "--durations=10", *everything]
     if arguments:
         return run_steps([*lint_steps(), [*pytest, *arguments]], env)
-    # The tests of windows wait much of the time: the others run beside them.
-    together = [[*pytest, "--ignore=tests/gui"], [*pytest, "tests/gui"]]
-    return run_steps(lint_steps(), env, together)
+    others = [*pytest, *(f"--ignore={folder}" for folder in APART)]
+    return run_steps(lint_steps(), env, [others, *([*pytest, folder] for folder in APART)])
 
 
 def run_steps(
@@ -254,7 +260,7 @@ def run_steps(
 ) -> int:
     """Run every step, whatever the ones before gave; non-zero if any failed.
 
-    Those to run `together` come last and side by side; what the later ones of them print comes
+    Those to run `together` come last, two at a time; what all but the first of them print comes
     when they have ended.
     """
     report = []
@@ -272,25 +278,24 @@ def run_steps(
 
 
 def run_together(steps: Sequence[list[str]], env: dict[str, str]) -> list[tuple[int, float, str]]:
-    """Run steps side by side; return exit code, seconds and command of each."""
-    report: list[tuple[int, float, str]] = []
+    """Run steps side by side, two at a time; return exit code, seconds and command of each."""
 
-    def follow(step: list[str], process: subprocess.Popen[bytes], start: float) -> None:
-        code = process.wait()
-        report.append((code, time.monotonic() - start, shlex.join(step)))
+    def follow(step: list[str], output: IO[bytes] | None) -> tuple[int, float, str]:
+        start = time.monotonic()
+        code = subprocess.call(located(step, env), cwd=ROOT, env=env, stdout=output)
+        return code, time.monotonic() - start, shlex.join(step)
 
-    with ExitStack() as files:
-        waiting, outputs = [], []
-        for number, step in enumerate(steps):
+    report = []
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in steps[1:]]
+        outputs = [None, *files]
+        workers = ThreadPoolExecutor(AT_ONCE)
+        stack.callback(workers.shutdown, cancel_futures=True)  # interrupted, begin no other
+        for step in steps:
             say(shlex.join(step))
-            output = files.enter_context(tempfile.TemporaryFile()) if number else None
-            process = subprocess.Popen(located(step, env), cwd=ROOT, env=env, stdout=output)
-            outputs.append(output)
-            thread = Thread(target=follow, args=(step, process, time.monotonic()))
-            thread.start()
-            waiting.append(thread)
-        for step, thread, output in zip(steps, waiting, outputs, strict=True):
-            thread.join()
+        running = list(map(workers.submit, repeat(follow), steps, outputs))
+        for step, output, done in zip(steps, outputs, running, strict=False):
+            report.append(done.result())
             if output is not None:
                 say(f"what was printed by {shlex.join(step)}")
                 output.seek(0)

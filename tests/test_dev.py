@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,44 @@ def test_steps_side_by_side_are_told_apart(capfd: pytest.CaptureFixture[str]) ->
     assert printed.index("by first") < printed.index("what was printed by")
     assert printed.index("what was printed by") < printed.index("by second")
     assert "FAILED (4)" in printed
+
+
+def test_two_run_at_a_time_and_are_reported_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits until another has begun: one at a time they would never end."""
+    pair, under_way, counts = threading.Barrier(2), [], []
+
+    def call(command: list[str], **_: object) -> int:
+        under_way.append(command)
+        counts.append(len(under_way))
+        pair.wait(10)
+        time.sleep(0.05)  # for a third, if there were one
+        under_way.remove(command)
+        return 0
+
+    monkeypatch.setattr(dev.subprocess, "call", call)
+    names = ["one", "two", "three", "four"]
+    report = dev.run_together([[name] for name in names], dev.environment())
+    assert max(counts) == 2
+    assert [(code, step) for code, _, step in report] == [(0, name) for name in names]
+
+
+def test_every_test_is_run_by_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[list[str]] = []
+
+    def record(_: object, env: object, together: list[list[str]]) -> int:
+        found.extend(together)
+        return 0
+
+    monkeypatch.setattr(dev, "virtual_screen", list)
+    monkeypatch.setattr(dev, "run_steps", record)
+    assert dev.test([], long=False) == 0
+    others, *apart = found
+    own = [command[-1] for command in apart]
+    assert all((dev.ROOT / folder).is_dir() for folder in own)
+    assert len(set(own)) == len(own)
+    assert [part for part in others if part.startswith("--ignore")] == [
+        f"--ignore={folder}" for folder in own
+    ]
 
 
 def test_bytecode_is_written_for_the_children(monkeypatch: pytest.MonkeyPatch) -> None:

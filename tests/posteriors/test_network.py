@@ -12,7 +12,8 @@ from napari_bayesseg.inference.plan import BlockPlan
 from napari_bayesseg.posteriors.network import NetworkPosterior, padded_shape
 from tests.models import METHODS, small_network
 
-SHAPES: list[Index3] = [(45, 83, 101), (3, 40, 37), (1, 30, 33)]
+SHAPES: list[Index3] = [(21, 45, 101), (3, 40, 37), (1, 30, 33)]
+LARGE: Index3 = (45, 83, 101)
 BLOCKS: list[Index3] = [(16, 32, 32), (24, 16, 48), (8, 40, 20), (48, 84, 104)]
 
 
@@ -45,7 +46,7 @@ def untiled(posterior: NetworkPosterior, shape: Index3, index: int) -> torch.Ten
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [*SHAPES, pytest.param(LARGE, marks=pytest.mark.long)], ids=str)
 def test_in_double_precision_tiling_is_exact(method: str, shape: Index3) -> None:
     posterior = NetworkPosterior(small_network(method), dtype=torch.float64)
     whole = untiled(posterior, shape, 0)

@@ -161,9 +161,11 @@ class ReviewLayers(QObject):
         """Take the layers out of the viewer and follow it no more."""
         self._is_closing = True
         self._viewer.layers.events.removed.disconnect(self._on_removed)
-        for layer in self.layers:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        # In one batch: napari collects garbage after each layer that goes by itself.
+        with self._viewer.layers.batched_update():
+            for layer in self.layers:
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
         self._reviewed = self._regions = None
 
     def _mark_stale(self, roi: Roi | None = None) -> None:
