@@ -244,6 +244,8 @@ def test(arguments: list[str], *, long: bool) -> int:
     """Run all checks and tests, the viewer's on a virtual screen."""
     screen = virtual_screen()
     env = environment(MPLBACKEND="Agg", NAPARI_CONFIG="", QT_API="pyside6")
+    # torch's threads wait for each other in a busy loop, on cores that the other process needs.
+    env["OMP_WAIT_POLICY"] = "PASSIVE"
     if screen:
         env["QT_QPA_PLATFORM"] = "xcb"
         env.pop("WAYLAND_DISPLAY", None)

@@ -134,7 +134,8 @@ def test_two_run_at_a_time_and_are_reported_in_order(monkeypatch: pytest.MonkeyP
 def test_every_test_is_run_by_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[list[str]] = []
 
-    def record(_: object, env: object, together: list[list[str]]) -> int:
+    def record(_: object, env: dict[str, str], together: list[list[str]]) -> int:
+        assert env["OMP_WAIT_POLICY"] == "PASSIVE"
         found.extend(together)
         return 0
 
