@@ -25,7 +25,7 @@ SETTINGS = InferenceSettings(
 NUM_BLOCKS = 8
 REVIEW = 2
 """The tab."""
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 90_000  # the first run of a process loads its libraries
 
 
 def noise(shape: tuple[int, ...] = SHAPE, seed: int = 0) -> np.ndarray:

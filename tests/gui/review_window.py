@@ -20,7 +20,7 @@ from napari_bayesseg.gui.review.tab import ReviewTab
 from napari_bayesseg.session.desk import ReviewDesk
 from tests.session.places import begin_review, write_places
 
-SECONDS = 30_000
+TIMEOUT_MS = 90_000  # the first window of a process loads its libraries
 NO_KEY = Qt.KeyboardModifier.NoModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -96,7 +96,7 @@ class ReviewWindow:
         self.wait(lambda: QApplication.activeWindow() is not None)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=SECONDS)
+        self.qtbot.waitUntil(condition, timeout=TIMEOUT_MS)
 
     def settle(self) -> None:
         for _ in range(3):
