@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from psygnal import Signal
 
-from napari_bayesseg.core.errors import BayesSegError
 from napari_bayesseg.core.geometry import Roi
 from napari_bayesseg.inference.estimate_prediction import estimate_prediction
 from napari_bayesseg.inference.result import Result
 from napari_bayesseg.inference.serial_runner import RunProgress
-from napari_bayesseg.io.result_store import ResultStore
 from napari_bayesseg.session.background import Background
 from napari_bayesseg.session.job import JobSlot, explain
 from napari_bayesseg.session.prediction_worker import (
@@ -98,18 +95,6 @@ class Prediction(Work):
             done=self._ended,
             failed=lambda error: self._ended(Outcome("bug", explain(error))),
         )
-
-    def can_resume(self, path: Path) -> tuple[int, int] | None:
-        """Return how many blocks of an unfinished result are done, and of how many.
-
-        None where there is no result, or it is finished.
-        """
-        try:
-            store = ResultStore.open(path)
-            done, total = len(store.ledger.rows()), len(Result(store).plan.blocks())
-        except (BayesSegError, KeyError, TypeError, ValueError):
-            return None  # no result, or one that no run can continue
-        return (done, total) if done < total else None
 
     def close(self) -> None:
         """Cancel everything; no signal is emitted afterwards."""
