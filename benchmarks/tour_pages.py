@@ -30,15 +30,7 @@ def train(screen: Screen, camera: Camera) -> bool:
     """Train on the layers for a while, then cancel; return whether steps were done."""
     screen.click("tab Train")
     time.sleep(2.0)
-    screen.click("button Train")
-    screen.wait(lambda state: state["training"] == "running", _PATIENCE_SECONDS)
-    time.sleep(_LOOK_SECONDS)
-    ran = bool(screen.state()["training"] == "running")
-    camera.picture(screen, "train")
-    camera.frame(screen, 2.0)
-    screen.click("button Cancel")
-    screen.wait(lambda state: state["training"] == "idle", _PATIENCE_SECONDS)
-    return ran
+    return _for_a_while(screen, camera, "train", "Train", "running", "Cancel")
 
 
 def learn(screen: Screen, camera: Camera) -> bool:
@@ -46,12 +38,20 @@ def learn(screen: Screen, camera: Camera) -> bool:
     screen.click("tab Review")
     screen.click("tab Learn")
     time.sleep(1.0)
-    screen.click("button Learn")
-    screen.wait(lambda state: state["learning"] == "learning", _PATIENCE_SECONDS)
+    return _for_a_while(screen, camera, "learn", "Learn", "learning", "Stop")
+
+
+def _for_a_while(
+    screen: Screen, camera: Camera, name: str, begin: str, busy: str, end: str
+) -> bool:
+    """Click on `begin`, take a picture at work, click on `end`; return whether it was at work."""
+    work = f"{name}ing"
+    screen.click(f"button {begin}")
+    screen.wait(lambda state: state[work] == busy, _PATIENCE_SECONDS)
     time.sleep(_LOOK_SECONDS)
-    ran = bool(screen.state()["learning"] == "learning")
-    camera.picture(screen, "learn")
+    was_busy = bool(screen.state()[work] == busy)
+    camera.picture(screen, name)
     camera.frame(screen, 2.0)
-    screen.click("button Stop")
-    screen.wait(lambda state: state["learning"] == "idle", _PATIENCE_SECONDS)
-    return ran
+    screen.click(f"button {end}")
+    screen.wait(lambda state: state[work] == "idle", _PATIENCE_SECONDS)
+    return was_busy
